@@ -1,0 +1,72 @@
+"""The card of a loss: what a reader looks up, in Markdown, from its record. Chapters and the catalogue show it."""
+
+from __future__ import annotations
+
+from lossbook.formula import Formula
+from lossbook.loss import Loss, Parameter
+
+
+def card(loss: Loss) -> str:
+    """Formula, gradient, parameters, traits, advice and names elsewhere, as Markdown.
+
+    Examples
+    --------
+    >>> import lossbook as lb
+    >>> print(card(lb.mae).splitlines()[0])
+    **Mean absolute error** · 平均绝对误差损失（L1 损失） · `lossbook.mae`
+    """
+    blocks = [
+        f"**{loss.title}** · {loss.chinese} · `lossbook.{loss.name}`",
+        f"$$\\ell = {loss.latex}$$",
+        f"$$\\frac{{\\partial \\ell}}{{\\partial \\hat{{y}}}} = {loss.gradient_latex}$$",
+        *_parameters(loss),
+        _traits(loss),
+        f"**Use it when** {_lower(loss.record.use)}\n\n**Think twice when** {_lower(loss.record.avoid)}",
+        *_aliases(loss),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _parameters(loss: Loss) -> list[str]:
+    rows = [
+        f"- ${p.latex}$ (`{p.name}`, default {p.default:g}, in ${_interval(p)}$): {p.meaning}" for p in loss.parameters
+    ]
+    return ["\n".join(rows)] if rows else []
+
+
+def _interval(parameter: Parameter) -> str:
+    return parameter.interval.replace("inf", r"\infty")
+
+
+def _traits(loss: Loss) -> str:
+    """Every claimed trait in words; each of them is a verdict of `lossbook.check`."""
+    traits, formula = loss.traits, loss.formula
+    said = [
+        f"convex: {_claim(formula, traits.convex)}",
+        f"steepest slope: {_claim(formula, traits.lipschitz, infinite='unbounded')}",
+        f"largest loss: {_claim(formula, traits.supremum, infinite='unbounded')}",
+        f"slope returns to zero far away: {_claim(formula, traits.redescending)}",
+        f"slope jumps at: {_places(formula, traits.kinks)}",
+        f"curvature jumps at: {_places(formula, traits.curvature_jumps)}",
+    ]
+    return "\n".join(f"- {line}" for line in said)
+
+
+def _claim(formula: Formula, claim: bool | str, infinite: str = "") -> str:
+    if isinstance(claim, bool):
+        return "yes" if claim else "no"
+    return infinite if claim == "oo" else f"${formula.latex_of(claim)}$"
+
+
+def _places(formula: Formula, claims: tuple[str, ...]) -> str:
+    return ", ".join(f"${formula.latex_of(claim)}$" for claim in claims) or "no place"
+
+
+def _aliases(loss: Loss) -> list[str]:
+    rows = [f"{library}: {', '.join(f'`{name}`' for name in names)}" for library, names in loss.aliases.items()]
+    return ["**Elsewhere** — " + "; ".join(rows)] if rows else []
+
+
+def _lower(sentence: str) -> str:
+    # "It estimates" and "The errors" go on in lower case after "Use it when"; a name such as "Anything" does too.
+    return sentence[0].lower() + sentence[1:]

@@ -1,0 +1,234 @@
+"""The checks can fail: every planted mistake is refused, and by the verdict that should refuse it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import lossbook as lb
+from lossbook.formula import Formula
+from lossbook.loss import Loss, Traits, reduce
+
+ALL = lb.losses()
+
+
+def planted(loss: Loss, function: Callable[..., Tensor] | None = None, formula: str = "", **record: Any) -> Loss:
+    """A copy of a loss with other code or another record, which the registry does not know."""
+    if formula:
+        old = loss.formula
+        record["formula"] = Formula(formula, old.variables, old.parameters, old.positive)
+    code = function or loss.function
+
+    def wrong(input: Tensor, target: Tensor, **arguments: Any) -> Tensor:
+        return code(input, target, **arguments)
+
+    return Loss(wrong, replace(loss.record, **record))
+
+
+def refused_by(loss: Loss) -> str:
+    with pytest.raises(lb.CheckError) as caught:
+        lb.check(loss)
+    return "\n".join(line for line in str(caught.value).splitlines() if "DISAGREES" in line)
+
+
+def elementwise(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    return lambda input, target, reduction="mean", **parameters: reduce(function(input - target), reduction)
+
+
+def huber_code(wrong: Callable[[Tensor, float], Tensor]) -> Callable[..., Tensor]:
+    return lambda input, target, delta=1.0, reduction="mean": reduce(wrong(input - target, delta), reduction)
+
+
+MISTAKES: dict[str, tuple[Loss, str]] = {
+    "mse with a factor of one half": (planted(lb.mse, elementwise(lambda r: r**2 / 2)), "value"),
+    "mse whose mean forgets 1/N": (
+        planted(lb.mse, lambda i, t, reduction="mean": F.mse_loss(i, t, reduction="sum")),
+        "value",
+    ),
+    "mse whose mean is taken first": (
+        planted(
+            lb.mse, lambda i, t, reduction="mean": (i - t).square() if reduction == "none" else (i - t).mean() ** 2
+        ),
+        "every reduction",
+    ),
+    "mse that ignores the target": (
+        planted(lb.mse, lambda i, t, reduction="mean": reduce(i**2, reduction)),
+        "its formula",
+    ),
+    "mse that adds the target": (
+        planted(lb.mse, lambda i, t, reduction="mean": reduce((i + t) ** 2, reduction)),
+        "its formula",
+    ),
+    "mse detached from the graph": (planted(lb.mse, elementwise(lambda r: r.detach() ** 2 + 0 * r)), "autograd"),
+    "mae without the absolute value": (planted(lb.mae, elementwise(lambda r: r)), "value"),
+    "mae as a sum (note N10)": (
+        planted(lb.mae, lambda i, t, reduction="mean": F.l1_loss(i, t, reduction="sum")),
+        "every reduction",
+    ),
+    "mae with a formula that is sqrt(r² + 1)": (planted(lb.mae, formula="sqrt(r**2 + 1)"), "its formula"),
+    "mae as sqrt(r²): no gradient at zero": (planted(lb.mae, elementwise(lambda r: (r * r).sqrt())), "NaN"),
+    "smooth_l1 confused with huber": (
+        planted(
+            lb.smooth_l1,
+            lambda i, t, beta=1.0, reduction="mean": reduce(
+                F.huber_loss(i, t, delta=max(beta, 1e-9), reduction="none"), reduction
+            ),
+        ),
+        "value",
+    ),
+    "smooth_l1 with beta/2 forgotten": (
+        planted(lb.smooth_l1, formula="Piecewise((r**2/(2*beta), Abs(r) < beta), (Abs(r), True))"),
+        "smooth_l1_loss",
+    ),
+    "huber with delta² instead of delta²/2": (
+        planted(lb.huber, huber_code(lambda r, d: torch.where(r.abs() <= d, r**2 / 2, d * (r.abs() - d)))),
+        "value",
+    ),
+    "huber without the one half near zero": (
+        planted(lb.huber, huber_code(lambda r, d: torch.where(r.abs() <= d, r**2, d * (r.abs() - d / 2)))),
+        "value",
+    ),
+    "huber with slope 1 far away": (
+        planted(lb.huber, huber_code(lambda r, d: torch.where(r.abs() <= d, r**2 / 2, r.abs() - d + d**2 / 2))),
+        "value",
+    ),
+    "huber in formula and code, both with the same wrong constant": (
+        planted(
+            lb.huber,
+            huber_code(lambda r, d: torch.where(r.abs() <= d, r**2 / 2, d * (r.abs() - d / 3))),
+            formula="Piecewise((r**2/2, Abs(r) <= delta), (delta*(Abs(r) - delta/3), True))",
+        ),
+        "huber_loss",
+    ),
+    "log_cosh as it is written: overflows": (
+        planted(lb.log_cosh, elementwise(lambda r: torch.log(torch.cosh(r)))),
+        "50 digits",
+    ),
+    "log_cosh by softplus: cancels near zero": (
+        planted(lb.log_cosh, elementwise(lambda r: r + F.softplus(-2 * r) - 0.6931471805599453)),
+        "50 digits",
+    ),
+    "log_cosh with its gradient's sign wrong": (
+        planted(lb.log_cosh, elementwise(lambda r: 2 * r.detach().cosh().log() - r.cosh().log())),
+        "autograd",
+    ),
+    "charbonnier that cancels": (
+        planted(
+            lb.charbonnier,
+            lambda i, t, c=1.0, reduction="mean": reduce(torch.sqrt(1 + ((i - t) / c) ** 2) - 1, reduction),
+        ),
+        "50 digits",
+    ),
+    "charbonnier with c outside the square": (planted(lb.charbonnier, formula="sqrt(1 + r**2/c) - 1"), "its formula"),
+    "cauchy without the one half": (planted(lb.cauchy, formula="log(1 + (r/c)**2)"), "its formula"),
+    "geman_mcclure with the original's scale": (
+        planted(lb.geman_mcclure, formula="(r/c)**2/((r/c)**2 + 1)"),
+        "its formula",
+    ),
+    "welsch with an uncentered bell": (
+        planted(
+            lb.welsch, lambda i, t, c=1.0, reduction="mean": reduce(-torch.exp(-(((i - t) / c) ** 2) / 2), reduction)
+        ),
+        "value",
+    ),
+    "tukey that goes on after c": (
+        planted(
+            lb.tukey_biweight,
+            lambda i, t, c=4.685, reduction="mean": reduce(c * c / 6 * (1 - (1 - ((i - t) / c) ** 2) ** 3), reduction),
+        ),
+        "value",
+    ),
+    "general_robust as the paper prints it: cancels": (
+        planted(
+            lb.general_robust,
+            lambda i, t, alpha=1.0, c=1.0, reduction="mean": reduce(
+                lb.general_robust.function(i, t, alpha=alpha, c=c, reduction="none")
+                if alpha in (0, 2, -float("inf"))
+                else (2 - alpha) / alpha * ((((i - t) / c) ** 2 / (2 - alpha) + 1) ** (alpha / 2) - 1),
+                reduction,
+            ),
+        ),
+        "50 digits",
+    ),
+    "a limit that does not hold": (
+        planted(lb.huber, limits=(replace(lb.huber.record.limits[0], text="r**2"),)),
+        "half of the squared error",
+    ),
+}
+
+CLAIMS: dict[str, tuple[Loss, dict[str, Any], str]] = {
+    "cauchy is not convex": (lb.cauchy, {"convex": True}, "convex"),
+    "huber is convex": (lb.huber, {"convex": False}, "convex"),
+    "general_robust is not always convex": (lb.general_robust, {"convex": "alpha >= 0"}, "convex"),
+    "huber's slope is not bounded by one": (lb.huber, {"lipschitz": "1"}, "steepest"),
+    "mse's slope is not bounded": (lb.mse, {"lipschitz": "2"}, "steepest"),
+    "mae's slope is bounded": (lb.mae, {"lipschitz": "oo"}, "steepest"),
+    "tukey's slope has a smaller bound": (lb.tukey_biweight, {"lipschitz": "c"}, "steepest"),
+    "welsch's bound is one": (lb.welsch, {"supremum": "2"}, "upper bound"),
+    "welsch is bounded": (lb.welsch, {"supremum": "oo"}, "upper bound"),
+    "cauchy is not bounded": (lb.cauchy, {"supremum": "40"}, "upper bound"),
+    "huber's slope does not redescend": (lb.huber, {"redescending": True}, "returns to zero"),
+    "cauchy's slope does": (lb.cauchy, {"redescending": False}, "returns to zero"),
+    "mae has a kink": (lb.mae, {"kinks": ()}, "slope jumps"),
+    "huber has no kink": (lb.huber, {"kinks": ("delta",)}, "slope jumps"),
+    "huber's curvature jumps": (lb.huber, {"curvature_jumps": ()}, "curvature jumps"),
+    "huber's curvature jumps on both sides": (lb.huber, {"curvature_jumps": ("delta",)}, "curvature jumps"),
+    "log_cosh's curvature does not jump": (lb.log_cosh, {"curvature_jumps": ("1",)}, "curvature jumps"),
+    "mse is of degree two": (lb.mse, {"degree": 1}, "homogeneous"),
+    "mae is homogeneous": (lb.mae, {"degree": None}, "homogeneous"),
+    "huber is not homogeneous": (lb.huber, {"degree": 1}, "homogeneous"),
+    "mse is even": (lb.mse, {"even": False}, "even"),
+}
+
+
+@pytest.mark.parametrize("loss", ALL, ids=repr)
+def test_every_loss_passes(loss: Loss) -> None:
+    assert lb.check(loss).failures == ()
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_every_planted_mistake_is_refused(mistake: str) -> None:
+    loss, verdict = MISTAKES[mistake]
+    assert verdict in refused_by(loss)
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_every_false_claim_is_refused(claim: str) -> None:
+    loss, change, verdict = CLAIMS[claim]
+    traits: Traits = replace(loss.traits, **change)
+    assert verdict in refused_by(planted(loss, traits=traits))
+
+
+@pytest.mark.parametrize("loss", ALL, ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [lambda g: -g, lambda g: 2 * g, lambda g: g + 1e-7, lambda g: g.detach() * float("nan")]
+)
+def test_a_wrong_gradient_is_refused(loss: Loss, wrong: Callable[[Tensor], Tensor]) -> None:
+    class Wrong(Loss):
+        def _slope(self, *arguments: Any) -> Tensor:
+            return wrong(super()._slope(*arguments))
+
+    refused = refused_by(Wrong(loss.function, loss.record))
+    assert "autograd" in refused and "50 digits" in refused
+
+
+def test_a_report_reads_the_same_twice_and_leaves_the_random_state_alone() -> None:
+    before = torch.random.get_rng_state()
+    first, second = str(lb.check(lb.huber)), str(lb.check(lb.huber))
+    assert first == second
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert "agrees to 1e-12" in first and "<caption>Huber loss" in lb.check(lb.huber)._repr_html_()
+
+
+def test_agree(capsys: pytest.CaptureFixture[str]) -> None:
+    lb.agree("halves", torch.tensor([0.5, 0.5]), [0.5, 0.5])
+    assert capsys.readouterr().out == "halves: agrees to 1e-12\n"
+    for left, right in [(1.0, 1.1), ([1.0, float("nan")], [1.0, float("nan")]), (float("inf"), 1.0)]:
+        with pytest.raises(lb.CheckError):
+            lb.agree("wrong", left, right)
+    with pytest.raises(ValueError, match=r"right: got shape \(3,\)"):
+        lb.agree("shapes", torch.zeros(2), torch.zeros(3))
