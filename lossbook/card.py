@@ -28,10 +28,9 @@ def card(loss: Loss) -> str:
 
 
 def _parameters(loss: Loss) -> list[str]:
-    rows = [
-        f"- ${p.latex}$ (`{p.name}`, default {p.default:g}, in ${_interval(p)}$): {p.meaning}" for p in loss.parameters
-    ]
-    return ["\n".join(rows)] if rows else []
+    rows = [f"| ${p.latex}$ | `{p.name}` | {p.default:g} | ${_interval(p)}$ | {p.meaning} |" for p in loss.parameters]
+    head = ["| parameter | name | default | range | meaning |", "|---|---|---|---|---|"]
+    return ["\n".join(head + rows)] if rows else []
 
 
 def _interval(parameter: Parameter) -> str:
@@ -41,30 +40,35 @@ def _interval(parameter: Parameter) -> str:
 def _traits(loss: Loss) -> str:
     """Every claimed trait in words; each of them is a verdict of `lossbook.check`."""
     traits, formula = loss.traits, loss.formula
-    said = [
-        f"convex: {_claim(formula, traits.convex)}",
-        f"steepest slope: {_claim(formula, traits.lipschitz, infinite='unbounded')}",
-        f"largest loss: {_claim(formula, traits.supremum, infinite='unbounded')}",
-        f"slope returns to zero far away: {_claim(formula, traits.redescending)}",
-        f"slope jumps at: {_places(formula, traits.kinks)}",
-        f"curvature jumps at: {_places(formula, traits.curvature_jumps)}",
-    ]
-    return "\n".join(f"- {line}" for line in said)
+    rows = {
+        "convex": _claim(formula, traits.convex),
+        "steepest slope": _claim(formula, traits.lipschitz, infinite="unbounded"),
+        "largest loss": _claim(formula, traits.supremum, infinite="unbounded"),
+        "slope returns to zero far away": _claim(formula, traits.redescending),
+        "slope jumps at": _places(formula, traits.kinks),
+        "curvature jumps at": _places(formula, traits.curvature_jumps),
+    }
+    return "\n".join(["| trait | claim |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 
 def _claim(formula: Formula, claim: bool | str, infinite: str = "") -> str:
     if isinstance(claim, bool):
         return "yes" if claim else "no"
-    return infinite if claim == "oo" else f"${formula.latex_of(claim)}$"
+    return infinite if claim == "oo" else _in_table(formula.latex_of(claim))
 
 
 def _places(formula: Formula, claims: tuple[str, ...]) -> str:
-    return ", ".join(f"${formula.latex_of(claim)}$" for claim in claims) or "no place"
+    return ", ".join(_in_table(formula.latex_of(claim)) for claim in claims) or "no place"
+
+
+def _in_table(latex: str) -> str:
+    # A bare | would end the cell.
+    return "$" + latex.replace("|", r"\vert ") + "$"
 
 
 def _aliases(loss: Loss) -> list[str]:
     rows = [f"{library}: {', '.join(f'`{name}`' for name in names)}" for library, names in loss.aliases.items()]
-    return ["**Elsewhere** — " + "; ".join(rows)] if rows else []
+    return ["**Elsewhere:** " + "; ".join(rows) + "."] if rows else []
 
 
 def _lower(sentence: str) -> str:

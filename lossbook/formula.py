@@ -145,6 +145,11 @@ def _latex(expression: sympy.Expr) -> str:
     from sympy.printing.latex import LatexPrinter
 
     class BookPrinter(LatexPrinter):
+        def _as_ordered_terms(self, expression: Any, order: Any = None) -> list[Any]:
+            # |r| - delta/2, not -delta/2 + |r|: terms with a minus sign come last.
+            terms = super()._as_ordered_terms(expression, order)
+            return sorted(terms, key=lambda term: term.could_extract_minus_sign())
+
         def _print_Relational(self, relation: Any) -> str:
             # SymPy sorts `|r| <= delta` into `delta >= |r|`; a reader expects the variable first.
             return str(super()._print_Relational(relation.reversed if relation.rhs.has(sympy.Abs) else relation))

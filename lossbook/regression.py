@@ -120,7 +120,8 @@ def mae(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tens
 
     References
     ----------
-    Boscovich (1757) fitted a line by absolute deviations; Laplace (1774) showed that the median minimizes them.
+    Boscovich (1757) fitted a line by absolute deviations; Laplace (1774) showed that the posterior median
+    minimizes the expected absolute error.
 
     See Also
     --------

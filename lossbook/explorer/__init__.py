@@ -1,0 +1,140 @@
+"""The explorer: a loss, its gradient and its rivals, to move by hand.
+
+The same JavaScript draws on a static page, from an HTML island that needs no kernel and no network, and in a live
+notebook, as an ipywidget. Both get the loss as JavaScript text, made from its one SymPy formula.
+
+- :func:`explore` is the widget; on a static page its output is the island.
+- :func:`island` is the island alone, for pages that a program writes.
+- :func:`script` and :func:`style` are what such a page has to load, once.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from lossbook.explorer.payload import SCENES, make_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lossbook.explorer.widget import Explorer
+    from lossbook.loss import Loss
+
+__all__ = ["SCENES", "explore", "island", "module", "script", "style"]
+
+_SOURCES = ("frame", "formula", "solve", "controls", "curve", "points", "sample", "fit", "start")
+_PUBLIC = "compile, minimizer, line, linspace, ticks, format, start, render"
+
+
+def _library() -> str:
+    source = "\n".join((files(__package__) / f"{name}.js").read_text(encoding="utf-8") for name in _SOURCES)
+    return f'var LossBook = (function () {{\n"use strict";\n{source}\nreturn {{ {_PUBLIC} }};\n}})();\n'
+
+
+@functools.cache
+def script() -> str:
+    """The JavaScript of a static page: a classic script, which also loads from ``file://``.
+
+    It draws every island of the page as soon as the page is parsed. Without a page (in V8, say) it defines
+    ``LossBook`` and does nothing.
+    """
+    return _library() + 'if (typeof document !== "undefined") LossBook.start();\n'
+
+
+@functools.cache
+def module() -> str:
+    """The same JavaScript as the module that a live widget loads."""
+    return _library() + "export default { render: LossBook.render };\n"
+
+
+@functools.cache
+def style() -> str:
+    """The style sheet of explorers and of the figures of :mod:`lossbook.plot`."""
+    return (files(__package__) / "explorer.css").read_text(encoding="utf-8")
+
+
+def explore(
+    loss: Loss,
+    compare: Sequence[Loss] = (),
+    *,
+    scene: str = "curve",
+    data: Sequence[Any] | None = None,
+    id: str | None = None,
+    point: float | None = None,
+    xlim: tuple[float, float] | None = None,
+    show: Sequence[str] | None = None,
+    **parameters: float,
+) -> Explorer:
+    """An explorer of a loss: drag, slide and compare.
+
+    Parameters
+    ----------
+    loss
+        The loss to explore.
+    compare
+        Up to five more losses, drawn beside it; the reader switches them on and off.
+    scene
+        ``"curve"``: loss and gradient over the residual. ``"sample"``: numbers on a line and the constant that fits
+        them best. ``"fit"``: points in the plane and the straight line that fits them best.
+    data
+        The numbers of a sample scene, or the ``(x, y)`` pairs of a fit scene.
+    id
+        The name of the explorer in the page's address; from the losses' names unless given. Two explorers on one
+        page need different ones.
+    point
+        Where the point of the curve scene starts.
+    xlim
+        The range of the horizontal axis.
+    show
+        The names of the compared losses that are switched on at first; all unless given.
+    **parameters
+        Starting values of hyperparameters, such as ``delta=2.0``.
+
+    Returns
+    -------
+    Explorer
+        An ipywidget. Each hyperparameter is a trait to read, set, observe and link, and so are ``point``, ``show``,
+        ``view`` and ``data``.
+
+    Examples
+    --------
+    >>> import lossbook as lb
+    >>> explorer = lb.explore(lb.huber, compare=[lb.mse, lb.mae])
+    >>> explorer
+    Explorer: Huber loss with MSE, MAE (delta = 1)
+    >>> explorer.delta = 2.0
+    >>> explorer.delta
+    2.0
+    """
+    from lossbook.explorer.widget import Explorer
+
+    payload = make_payload(loss, compare, scene, data, id, point, xlim, show, parameters)
+    return Explorer(payload, (loss, *compare))
+
+
+def island(
+    loss: Loss,
+    compare: Sequence[Loss] = (),
+    *,
+    scene: str = "curve",
+    data: Sequence[Any] | None = None,
+    id: str | None = None,
+    point: float | None = None,
+    xlim: tuple[float, float] | None = None,
+    show: Sequence[str] | None = None,
+    **parameters: float,
+) -> str:
+    """The explorer as HTML, for a page that has loaded :func:`script` and :func:`style`. Arguments as for `explore`.
+
+    Without JavaScript the page shows the figure at the starting values.
+
+    >>> import lossbook as lb
+    >>> island(lb.huber).startswith('<div class="lb-explorer" id="huber" data-scene="curve">')
+    True
+    """
+    from lossbook.explorer.still import island_html
+
+    payload = make_payload(loss, compare, scene, data, id, point, xlim, show, parameters)
+    return island_html(payload, (loss, *compare))

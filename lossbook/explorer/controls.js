@@ -1,0 +1,224 @@
+// What every scene shares: the state and who hears of it, sliders, buttons, the live text, the link in the address bar.
+
+const later = (wait, action) => {
+  let timer = null;
+  const run = (...values) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => action(...values), wait);
+  };
+  run.cancel = () => clearTimeout(timer);
+  return run;
+};
+
+// A range input with its symbol, meaning, bounds and value. The input's own step is "any", because a default such as 4.685
+// need not lie on the slider's grid; stepping is done here.
+function makeSlider(parent, id, parameter, onInput) {
+  const { symbol, meaning, low, high, step } = parameter;
+  const write = (value, places = 0) => minus(value.toFixed(clamp(Math.max(places, decimalsOf(value)), 0, 4)));
+  const row = make("div", { class: "lb-slider" }, parent);
+  const label = make("label", { for: id }, row);
+  make("span", { class: "lb-symbol", text: symbol }, label);
+  make("span", { class: "lb-meaning", text: meaning }, label);
+  const output = make("output", { for: id, class: "lb-value" }, row);
+  const input = make("input", { id, type: "range", min: low, max: high, step: "any", title: "double-click: back to the default" }, row);
+  const bounds = make("div", { class: "lb-bounds", "aria-hidden": "true" }, row);
+  make("span", { text: write(low) }, bounds);
+  make("span", { text: write(high) }, bounds);
+
+  const onGrid = (k) => clamp(Number((low + k * step).toFixed(6)), low, high);
+  const rounded = (value) => {
+    if (value <= low || value >= high) return clamp(value, low, high);
+    if (Math.abs(value - parameter.default) < step / 2 && Math.abs(value - parameter.default) < (high - low) / 150) return parameter.default;
+    return onGrid(Math.round((value - low) / step));
+  };
+  input.addEventListener("input", () => onInput(rounded(Number(input.value))));
+  input.addEventListener("dblclick", () => onInput(parameter.default));
+  let current = parameter.default;
+  input.addEventListener("keydown", (event) => {
+    const k = (current - low) / step;
+    const next = {
+      ArrowRight: () => onGrid(Math.floor(k + 1e-6) + 1), ArrowUp: () => onGrid(Math.floor(k + 1e-6) + 1),
+      ArrowLeft: () => onGrid(Math.ceil(k - 1e-6) - 1), ArrowDown: () => onGrid(Math.ceil(k - 1e-6) - 1),
+      PageUp: () => onGrid(Math.round(k + 10)), PageDown: () => onGrid(Math.round(k - 10)),
+      Home: () => low, End: () => high,
+    }[event.key];
+    if (!next || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    onInput(next());
+  });
+  return {
+    update: (value) => {
+      current = value;
+      if (Number(input.value) !== value) input.value = value;
+      output.textContent = write(value, decimalsOf(step));
+      input.setAttribute("aria-valuetext", `${parameter.name} ${write(value)}`);
+      input.style.setProperty("--lb-fill", `${(100 * clamp((value - low) / (high - low), 0, 1)).toFixed(1)}%`);
+    },
+  };
+}
+
+function makeButton(parent, text, onClick, attributes) {
+  const button = make("button", { type: "button", text, ...attributes }, parent);
+  button.addEventListener("click", onClick);
+  return button;
+}
+
+// A short piece of a curve, as the legend shows it.
+function swatch(parent, kind) {
+  const root = svg("svg", { class: "lb-swatch", viewBox: "0 0 34 12", width: 34, height: 12, "aria-hidden": "true" }, parent);
+  svg("line", { x1: 1, x2: 33, y1: 6, y2: 6, class: `lb-curve ${kind}` }, root);
+  return root.firstChild;
+}
+
+// The table under a picture: one row per loss (its name switches an overlay), one column per number.
+function makeReadout(parent, caption, columns, rows, onToggle) {
+  const table = make("table", { class: "lb-readout" }, parent);
+  const head = make("caption", { text: caption }, table);
+  const top = make("tr", {}, make("thead", {}, table));
+  for (const column of ["curve", ...columns]) make("th", { scope: "col", text: column }, top);
+  const body = make("tbody", {}, table);
+  let also = null;
+  const lines = rows.map((row) => {
+    const tr = make("tr", {}, body);
+    const name = make("th", { scope: "row" }, tr);
+    const holder = row.toggle ? makeButton(name, "", () => onToggle(row.name), { class: "lb-toggle", "data-show": row.name }) : make("span", { class: "lb-fixed" }, name);
+    const drawn = swatch(holder, row.kind);
+    make("span", { text: row.label }, holder);
+    const cells = columns.map(() => make("td", {}, tr));
+    if (row.also) {
+      also = make("tr", {}, body);
+      const second = make("span", { class: "lb-fixed" }, make("td", { colspan: columns.length + 1 }, also));
+      swatch(second, row.also.kind);
+      make("span", { text: row.also.label }, second);
+    }
+    return { tr, holder, cells, row, drawn };
+  });
+  return {
+    caption: head,
+    also,
+    kinds: lines.map((one) => one.drawn),
+    // values: one array of texts per row; null where the row is switched off.
+    update: (values) => lines.forEach((one, i) => {
+      const shown = values[i];
+      if (one.row.toggle) one.holder.setAttribute("aria-pressed", String(shown !== null));
+      one.tr.classList.toggle("lb-off", shown === null);
+      one.cells.forEach((cell, k) => {
+        const text = shown === null ? "\u2013" : shown[k];
+        if (cell.textContent !== text) cell.textContent = text;
+      });
+    }),
+  };
+}
+
+// Something to focus and move: `step(dx, dy)` is what a key asks for. Pointers are the scene's, see `dragging`.
+function makeHandle(frame, attributes, radius, step) {
+  const group = svg("g", { class: "lb-handle", tabindex: 0, role: "slider", ...attributes }, frame.above);
+  svg("circle", { class: "lb-hit", r: 23 }, group);
+  svg("circle", { class: "lb-ring", r: radius + 5 }, group);
+  svg("circle", { class: "lb-dot", r: radius }, group);
+  group.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const wish = {
+      ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], PageUp: [0, 10], PageDown: [0, -10],
+      Home: [-Infinity, 0], End: [Infinity, 0],
+    }[event.key];
+    if (!wish) return;
+    event.preventDefault();
+    step(...wish);
+  });
+  return group;
+}
+
+// Pointer drags on `target`, in SVG pixels; the pointer is captured, so a fast hand does not lose the point.
+// `start(px, py)` says what is dragged: a function `place(px, py)`.
+function dragging(target, frame, start) {
+  let place = null;
+  const pixels = (event) => {
+    const box = frame.root.getBoundingClientRect();
+    const scale = frame.total[0] / box.width;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  };
+  target.addEventListener("pointerdown", (event) => {
+    if (event.button > 0) return;
+    event.preventDefault();
+    target.setPointerCapture(event.pointerId);
+    place = start(...pixels(event));
+    place(...pixels(event));
+  });
+  target.addEventListener("pointermove", (event) => {
+    if (target.hasPointerCapture(event.pointerId)) place(...pixels(event));
+  });
+}
+
+// The state in the address, so that a teacher can link to one picture: ?huber.delta=2&huber.r=1.3&huber.show=mse#huber.
+// Only what differs from the default is written; what does not read as a valid value is ignored.
+function pageLink(config, defaults) {
+  const prefix = `${config.id}.`;
+  const points = config.scene === "fit" ? 2 : 1;
+
+  const parse = (key, text) => {
+    if (key === "show") {
+      const names = text === "none" ? [] : text.split(".");
+      return names.every((name) => config.losses.slice(1).some((loss) => loss.name === name)) ? names : undefined;
+    }
+    if (key === "view") return ["both", "loss", "gradient"].includes(text) ? text : undefined;
+    if (key === "data") {
+      const numbers = text.split("_").map((part) => (part.trim() === "" ? NaN : Number(part)));
+      if (numbers.length % points || numbers.length < 2 * points || numbers.length > 40 * points) return undefined;
+      const limits = points === 2 ? [config.xlim, config.ylim.data] : [config.xlim];
+      if (!numbers.every((value, i) => value >= limits[i % points][0] && value <= limits[i % points][1])) return undefined;
+      return points === 1 ? numbers : numbers.filter((_, i) => i % 2 === 0).map((x, i) => [x, numbers[2 * i + 1]]);
+    }
+    const value = text.trim() === "" ? NaN : Number(text);
+    const parameter = config.parameters.find((one) => one.name === key);
+    const [low, high] = key === "point" ? config.xlim : [parameter.low, parameter.high];
+    return value >= low && value <= high ? value : undefined;
+  };
+  const write = (key, value) => (Array.isArray(value) ? value.flat().join(key === "show" ? "." : "_") || "none" : String(value));
+  const keyOf = (name) => (name === "point" ? config.losses[0].variable : name);
+
+  return {
+    start: () => {
+      const found = {};
+      const query = new URLSearchParams(window.location.search);
+      for (const name of Object.keys(defaults)) {
+        const text = query.get(prefix + keyOf(name));
+        const value = text === null ? undefined : parse(name, text);
+        if (value !== undefined) found[name] = value;
+      }
+      return found;
+    },
+    url: (state) => {
+      const url = new URL(window.location.href);
+      for (const key of [...url.searchParams.keys()]) if (key.startsWith(prefix)) url.searchParams.delete(key);
+      for (const name of Object.keys(defaults)) {
+        const text = write(name, state[name]);
+        if (text !== write(name, defaults[name])) url.searchParams.set(prefix + keyOf(name), text);
+      }
+      url.hash = config.id;
+      return url.href;
+    },
+    save: function (state) {
+      try {
+        window.history.replaceState(window.history.state, "", this.url(state));
+      } catch (error) {
+        // A page that may not change its address (some sandboxes) still has its "Copy link".
+      }
+    },
+  };
+}
+
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch (error) {
+    // No clipboard on an insecure page: the old way.
+    const area = make("textarea", { style: "position:fixed;opacity:0", "aria-hidden": "true" }, document.body);
+    area.value = text;
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
