@@ -19,26 +19,23 @@ def card(loss: Loss) -> str:
         f"**{loss.title}** · {loss.chinese} · `lossbook.{loss.name}`",
         f"$$\\ell = {loss.latex}$$",
         f"$$\\frac{{\\partial \\ell}}{{\\partial \\hat{{y}}}} = {loss.gradient_latex}$$",
-        *_parameters(loss),
-        _traits(loss),
+        _properties(loss),
         f"**Use it when** {_lower(loss.record.use)}\n\n**Think twice when** {_lower(loss.record.avoid)}",
         *_aliases(loss),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def _parameters(loss: Loss) -> list[str]:
-    rows = [f"| ${p.latex}$ | `{p.name}` | {p.default:g} | ${_interval(p)}$ | {p.meaning} |" for p in loss.parameters]
-    head = ["| parameter | name | default | range | meaning |", "|---|---|---|---|---|"]
-    return ["\n".join(head + rows)] if rows else []
+def _parameter(p: Parameter) -> str:
+    return f"| parameter ${p.latex}$ | {p.meaning} (`{p.name}`, default {p.default:g}, in ${_interval(p)}$) |"
 
 
 def _interval(parameter: Parameter) -> str:
     return parameter.interval.replace("inf", r"\infty")
 
 
-def _traits(loss: Loss) -> str:
-    """Every claimed trait in words; each of them is a verdict of `lossbook.check`."""
+def _properties(loss: Loss) -> str:
+    """The hyperparameters, and every claimed trait in words; each of these is a verdict of `lossbook.check`."""
     traits, formula = loss.traits, loss.formula
     rows = {
         "convex": _claim(formula, traits.convex),
@@ -48,7 +45,8 @@ def _traits(loss: Loss) -> str:
         "slope jumps at": _places(formula, traits.kinks),
         "curvature jumps at": _places(formula, traits.curvature_jumps),
     }
-    return "\n".join(["| trait | claim |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+    claims = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join(["| property | value |", "|---|---|", *map(_parameter, loss.parameters), *claims])
 
 
 def _claim(formula: Formula, claim: bool | str, infinite: str = "") -> str:

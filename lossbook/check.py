@@ -12,14 +12,14 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lossbook.loss import REDUCTIONS, Loss
+from lossbook.loss import REDUCTIONS, Loss, Parameter
 
 Settings = dict[str, float]
 DIGITS = 50
@@ -129,19 +129,25 @@ def agree(claim: str, left: Any, right: Any, to: float = 1e-12) -> None:
     ...
     lossbook.check.CheckError: two is three: 2 against 3
     """
+    if not 0 < to < math.inf:
+        raise ValueError(f"to: got {to!r}, expected a positive finite number")
     left, right = (torch.as_tensor(x, dtype=torch.float64).detach() for x in (left, right))
+    if not (left.numel() and right.numel()):
+        raise ValueError(f"left, right: got shapes {tuple(left.shape)} and {tuple(right.shape)}, expected numbers")
     if left.shape != right.shape and right.dim() > 0 and left.dim() > 0:
         raise ValueError(f"right: got shape {tuple(right.shape)}, expected {tuple(left.shape)}, the shape of left")
     left, right = torch.broadcast_tensors(left, right)
     place = first_disagreement(left, right, to * right.abs().clamp(min=1))
     if place is not None:
         raise CheckError(f"{claim}: {left.flatten()[place].item():.10g} against {right.flatten()[place].item():.10g}")
-    print(f"{claim}: agrees to {to:.0e}".replace("e-0", "e-"))
+    print(f"{claim}: {_tolerance(to)}")
 
 
 def first_disagreement(left: Tensor, right: Tensor, allowed: Tensor | float) -> int | None:
     """The flat index of the first element that differs by more than is allowed; NaN differs from everything."""
-    fine = ((left - right).abs() <= allowed) | (left == right)  # the second for infinities
+    difference = (left - right).abs()
+    # Equal infinities agree. Any other infinity does not, although what is allowed of it would be infinite too.
+    fine = ((difference <= allowed) & difference.isfinite()) | (left == right)
     bad = (~fine).flatten().nonzero()
     return int(bad[0]) if bad.numel() else None
 
@@ -150,18 +156,30 @@ def first_disagreement(left: Tensor, right: Tensor, allowed: Tensor | float) -> 
 
 
 def settings(loss: Loss, near: bool = False) -> Iterator[Settings]:
-    """Every combination of the ends of the sliders, the defaults and the values where a formula changes."""
+    """The parameters to try: every combination of the ends of the sliders, the defaults and the values where a
+    formula changes; then, one parameter at a time, values between these; if `near`, values right beside as well.
+    """
 
-    def values(parameter: Any) -> Sequence[float]:
-        low, high, _ = parameter.slider
+    def between(parameter: Parameter) -> list[float]:
+        ends = sorted(x for x in corners(parameter) if math.isfinite(x))
+        middles = [(a + b) / 2 for a, b in itertools.pairwise(ends)]
         beside = [
             x + e for x in parameter.special if math.isfinite(x) for e in (-1e-7, 1e-7) if x + e <= parameter.high
         ]
-        return list(dict.fromkeys((low, parameter.default, high, *parameter.special, *(beside if near else ()))))
+        return middles + (beside if near else [])
 
     names = [parameter.name for parameter in loss.parameters]
-    for combination in itertools.product(*map(values, loss.parameters)):
+    for combination in itertools.product(*map(corners, loss.parameters)):
         yield dict(zip(names, combination, strict=True))
+    for parameter in loss.parameters:
+        for value in between(parameter):
+            yield {**loss.defaults, parameter.name: value}
+
+
+def corners(parameter: Parameter) -> list[float]:
+    """The ends of the slider, the default, and where the formula changes its form; each once."""
+    low, high, _ = parameter.slider
+    return list(dict.fromkeys((low, parameter.default, high, *parameter.special)))
 
 
 def breaks(loss: Loss, setting: Settings) -> list[float]:
@@ -245,7 +263,8 @@ def at_50_digits(loss: Loss, r: Tensor, setting: Settings, derivative: int | Non
 
 
 def _tolerance(to: float) -> str:
-    return f"agrees to {to:.0e}".replace("e-0", "e-")
+    mantissa, exponent = f"{to:.2e}".split("e")
+    return f"agrees to {float(mantissa):g}e{int(exponent)}"
 
 
 def _compare(
@@ -272,6 +291,46 @@ def _value_against_formula(loss: Loss) -> Iterator[Verdict]:
             yield setting, y_hat - y, loss(y_hat, y, reduction="none", **setting), expected, expected.abs().clamp(min=1)
 
     yield _compare("value", "its formula", 1e-12, rows())
+
+
+def _every_way_to_call(loss: Loss) -> Iterator[Verdict]:
+    """Each shape, dtype, reduction and memory layout, with autograd on and off, by input and by target."""
+
+    def rows() -> Iterator[tuple[Settings, Tensor, Tensor, Tensor, Tensor]]:
+        for dtype, shape in itertools.product((torch.float64, torch.float32), ((), (1,), (5,), (2, 3, 5))):
+            y_hat, y = (5 * torch.randn(2, *shape, dtype=torch.float64)).to(dtype)
+            if len(shape) > 1:
+                y_hat, y = y_hat.transpose(0, -1), y.transpose(0, -1)  # not contiguous
+            for setting, reduction in itertools.product(({}, _somewhere(loss), _somewhere(loss)), REDUCTIONS):
+                full = {**loss.defaults, **setting}
+                values = loss.from_formula(y_hat.double(), y.double(), **full)
+                slopes = loss.by_formula(y_hat.double(), y.double(), full)
+                if reduction != "none":
+                    values = values.sum()
+                if reduction == "mean":
+                    values, slopes = values / y.numel(), slopes / y.numel()
+                leaves = [x.detach().clone().requires_grad_() for x in (y_hat, y)]
+                value = loss(leaves[0], leaves[1], reduction=reduction, **setting)
+                by_input, by_target = torch.autograd.grad(value.sum(), leaves)
+                closed = loss.gradient(y_hat, y, reduction=reduction, **setting)
+                plain = loss(y_hat, y, reduction=reduction, **setting)
+                pairs = [(value.detach(), values), (plain, values), (by_input, slopes), (by_target, -slopes)]
+                for got, expected in [*pairs, (closed, slopes)]:
+                    if got.dtype != dtype:
+                        raise TypeError(f"the result is of dtype {got.dtype}, expected {dtype}")
+                    size = (expected.abs().amax() + 1) * (1 if dtype == torch.float64 else 1e7)
+                    yield full, (y_hat - y).expand(expected.shape or y.shape), got.double(), expected, size
+
+    yield _compare("every way to call it", "its formula", 1e-12, rows())
+
+
+def _somewhere(loss: Loss) -> Settings:
+    """Parameters at random places of their sliders."""
+    draw = torch.rand(len(loss.parameters)).tolist()
+    return {
+        p.name: p.slider[0] + share * (p.slider[1] - p.slider[0])
+        for p, share in zip(loss.parameters, draw, strict=True)
+    }
 
 
 def _value_against_digits(loss: Loss) -> Iterator[Verdict]:
@@ -365,7 +424,10 @@ def _gradient_against_digits(loss: Loss) -> Iterator[Verdict]:
 def _second_derivative(loss: Loss) -> Iterator[Verdict]:
     complaint = None
     for setting in settings(loss):
-        r = smooth_grid(loss, setting)[::7].clone().requires_grad_()
+        r = smooth_grid(loss, setting)[::7]
+        if 0.0 not in breaks(loss, setting):
+            r = torch.cat([r, _doubles(0.0)])  # a perfect prediction, where second-order methods end
+        r = r.clone().requires_grad_()
         zero = torch.zeros_like(r)
         try:
             torch.autograd.gradgradcheck(lambda x, s=setting, y=zero: loss(x, y, reduction="sum", **s), (r,), atol=1e-4)
@@ -430,11 +492,11 @@ def _shape_traits(loss: Loss) -> Iterator[Verdict]:
         steepest = [_steepest(loss, x, setting) for x in (near, LINE[LINE.abs() < 1e3], LINE[LINE.abs() < 1e6])]
         if math.isinf(claimed):
             return steepest[2] > 2 * steepest[1]
-        return 0.99 * claimed <= max(steepest) <= claimed * (1 + 1e-6)
+        return 0.9999 * claimed <= max(steepest) <= claimed * (1 + 1e-6)
 
     def supremum(claimed: float, setting: Settings) -> bool:
         largest, before = (value_at(loss, FAR[end >= FAR], setting).max().item() for end in (1e8, 1e4))
-        return largest > 1.5 * before if math.isinf(claimed) else 0.999 * claimed <= largest <= claimed * (1 + 1e-12)
+        return largest > 1.5 * before if math.isinf(claimed) else 0.99999 * claimed <= largest <= claimed * (1 + 1e-12)
 
     def redescending(claimed: bool, setting: Settings) -> bool:
         slopes = slope_at(loss, FAR, setting).abs()
@@ -486,11 +548,10 @@ def _smoothness_traits(loss: Loss) -> Iterator[Verdict]:
         return slope_at(loss, r, setting)
 
     def curvature(r: Tensor, setting: Settings) -> Tensor:
+        """The second derivative of the code, by autograd."""
         leaf = r.detach().clone().requires_grad_()
-        slopes = slope_at(loss, leaf, setting)
-        if not slopes.requires_grad:
-            return torch.zeros_like(r)
-        return torch.autograd.grad(slopes.sum(), leaf)[0]
+        (slopes,) = torch.autograd.grad(value_at(loss, leaf, setting).sum(), leaf, create_graph=True)
+        return torch.autograd.grad(slopes.sum(), leaf)[0] if slopes.requires_grad else torch.zeros_like(r)
 
     kinks, jumps = loss.traits.kinks, loss.traits.curvature_jumps
     yield _breaks_verdict(loss, "slope", slope, kinks, ())
@@ -520,13 +581,13 @@ def _breaks_verdict(
 
 
 def _jump(function: Callable[[Tensor, Settings], Tensor], ends: Tensor, setting: Settings) -> float:
-    return function(ends, setting).diff().abs().item()
+    return function(ends, setting).diff().abs().nan_to_num(nan=math.inf).item()
 
 
 def _find_jump(function: Callable[..., Tensor], setting: Settings, known: list[float]) -> float | None:
     """Zoom into the steepest intervals: a continuous function flattens there, a jump stays."""
     line = torch.linspace(-10.01, 10, 4001, dtype=torch.float64)
-    rises = function(line, setting).diff().abs()
+    rises = function(line, setting).diff().abs().nan_to_num(nan=math.inf)
     for index in rises.argsort(descending=True)[:8].tolist():
         low, high = line[index].item(), line[index + 1].item()
         if any(low - 1e-9 <= place <= high + 1e-9 for place in known):
@@ -542,6 +603,7 @@ def _find_jump(function: Callable[..., Tensor], setting: Settings, known: list[f
 
 VERDICTS: tuple[Callable[[Loss], Iterator[Verdict]], ...] = (
     _value_against_formula,
+    _every_way_to_call,
     _value_against_digits,
     _value_in_half_precision,
     _against_builtin,

@@ -81,7 +81,7 @@ class Formula:
         import sympy
 
         def shortest(derivative: sympy.Expr) -> sympy.Expr:
-            # Only rewritings that keep the value stable: `simplify` would multiply fractions out.
+            # `simplify` would multiply fractions out; these two keep them.
             return min((derivative, sympy.factor(derivative), sympy.trigsimp(derivative)), key=sympy.count_ops)
 
         return tuple(shortest(sympy.diff(self.expression, self.symbols[name])) for name in self.variables)
@@ -161,4 +161,13 @@ def _latex(expression: sympy.Expr) -> str:
 def _javascript(expression: sympy.Expr) -> str:
     import sympy
 
-    return " ".join(sympy.jscode(expression).split())
+    return " ".join(sympy.jscode(_without_overflow(expression)).split())
+
+
+def _without_overflow(expression: sympy.Expr) -> sympy.Expr:
+    """The same function, written so that it stays finite where it should: cosh overflows from 711 on."""
+    import sympy
+
+    a = sympy.Wild("a")
+    size = sympy.Abs(a)
+    return expression.replace(sympy.log(sympy.cosh(a)), size + sympy.log(1 + sympy.exp(-2 * size)) - sympy.log(2))

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from lossbook.formula import Formula
 
+DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 REDUCTIONS = ("none", "mean", "sum")
 Reduction = str  # one of them
 
@@ -46,14 +47,19 @@ class Parameter:
         low = f"{'(' if self.open_low else '['}{self.low:g}"
         return f"{low}, {self.high:g}{')' if math.isinf(self.high) else ']'}"
 
-    def validate(self, value: object) -> None:
-        """Raise unless `value` is a number in the allowed range."""
+    def validate(self, value: object) -> float:
+        """The value as a float; raises unless it is a number in the allowed range."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{self.name}: got {_describe(value)}, expected a Python number in {self.interval}")
+        try:
+            value = float(value)
+        except OverflowError:
+            raise ValueError(f"{self.name}: got an integer beyond every float, expected {self.interval}") from None
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if math.isinf(self.high) else value <= self.high
         if not (above and below):  # also catches NaN
             raise ValueError(f"{self.name}: got {value!r}, expected a number in {self.interval}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class Loss:
     Every loss takes ``(input, target, *, hyperparameters, reduction="mean")``. What is checked before any
     arithmetic: types, dtypes, devices and shapes of the tensors, hyperparameters against their range, the
     name of the reduction. None of this reads a tensor's values, so nothing waits for a GPU. That the values
-    are finite is the caller's promise: NaN in, NaN out.
+    are finite is the caller's promise: NaN gives NaN, in the loss and in `gradient`.
 
     Dtypes are promoted as torch does; float16 and bfloat16 are computed in float32 and rounded once, at the end.
     """
@@ -163,7 +169,7 @@ class Loss:
         return self.__name__  # pickled by reference, as a function is
 
     def __call__(self, input: Tensor, target: Tensor, *, reduction: Reduction = "mean", **parameters: float) -> Tensor:
-        self._validate(input, target, reduction, parameters)
+        parameters = self._validate(input, target, reduction, parameters)
         dtype, wide = _dtypes(input, target)
         if input.dtype == target.dtype == wide:
             return self.function(input, target, reduction=reduction, **parameters)
@@ -175,16 +181,19 @@ class Loss:
         With ``reduction="mean"`` it is divided by the number of elements, as the gradient of a mean is.
         With ``"none"`` and ``"sum"`` each element is the derivative of its own loss.
         """
-        self._validate(input, target, reduction, parameters)
-        _, wide = _dtypes(input, target)
-        slope = self._slope(input.to(wide), target.to(wide), {**self.defaults, **parameters})
+        parameters = self._validate(input, target, reduction, parameters)
+        # In float64, so that no power or square inside a formula overflows in the dtype of the input.
+        exact = torch.float32 if input.device.type == "mps" else torch.float64
+        slope = self.by_formula(input.to(exact), target.to(exact), {**self.defaults, **parameters})
         return (slope / slope.numel() if reduction == "mean" else slope).to(input.dtype)
 
-    def _slope(self, input: Tensor, target: Tensor, parameters: dict[str, float]) -> Tensor:
+    def by_formula(self, input: Tensor, target: Tensor, parameters: dict[str, float]) -> Tensor:
+        """The derivative of each element's loss by its input, from the formula."""
         variable = self.record.variable
         value = variable.of(input, target)
         by_variable = self.formula.function("torch", derivative=0)(value, *self._as_tensors(parameters))
-        return torch.as_tensor(by_variable * variable.slope(input, target)).expand_as(value)
+        slope = torch.as_tensor(by_variable * variable.slope(input, target)).expand_as(value)
+        return torch.where(value.isnan(), value, slope)  # a comparison in a formula would turn NaN into a number
 
     def from_formula(self, input: Tensor, target: Tensor, **parameters: float) -> Tensor:
         """The loss of each element, computed by the formula itself and not by the stable code."""
@@ -197,15 +206,17 @@ class Loss:
         # Float64 scalars of no dimension keep their digits and do not change the dtype of the result.
         return [torch.tensor(parameters[name], dtype=torch.float64) for name in self.formula.parameters]
 
-    def _validate(self, input: object, target: object, reduction: object, parameters: Mapping[str, object]) -> None:
+    def _validate(
+        self, input: object, target: object, reduction: object, parameters: Mapping[str, object]
+    ) -> dict[str, float]:
         validate_pair(input, target)
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction: got {reduction!r}, expected one of {', '.join(map(repr, REDUCTIONS))}")
-        for name, value in parameters.items():
+        for name in parameters:
             if name not in self._parameters:
                 known = ", ".join([*self._parameters, "reduction"])
                 raise TypeError(f"{self.name}: got an unexpected argument {name!r}, expected {known}")
-            self._parameters[name].validate(value)
+        return {name: self._parameters[name].validate(value) for name, value in parameters.items()}
 
 
 def loss(
@@ -309,7 +320,7 @@ def get(name: str) -> Loss:
         raise TypeError(f"name: got {_describe(name)}, expected a string")
     found = _registry.keys.get(_key(name))
     if found is None:
-        nearest = difflib.get_close_matches(_key(name), _registry.keys, n=1, cutoff=0)
+        nearest = difflib.get_close_matches(_key(name), _registry.keys, n=1, cutoff=0.4)
         hint = f"; did you mean {_registry.keys[nearest[0]].name!r}?" if nearest else ""
         raise ValueError(f"name: got {name!r}, expected a loss of the book or its name in another library{hint}")
     return found
@@ -320,8 +331,8 @@ def validate_pair(input: Any, target: Any) -> None:
     for name, value in (("input", input), ("target", target)):
         if not isinstance(value, Tensor):
             raise TypeError(f"{name}: got {_describe(value)}, expected a torch.Tensor")
-        if not value.is_floating_point():
-            raise ValueError(f"{name}: got dtype {value.dtype}, expected a floating-point tensor")
+        if value.dtype not in DTYPES:
+            raise ValueError(f"{name}: got dtype {value.dtype}, expected float64, float32, float16 or bfloat16")
     if input.shape != target.shape:
         raise ValueError(
             f"target: got shape {tuple(target.shape)}, expected {tuple(input.shape)}, the shape of input; "

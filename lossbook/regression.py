@@ -278,6 +278,7 @@ def huber(input: Tensor, target: Tensor, *, delta: float = 1.0, reduction: Reduc
         "torchmetrics": ("LogCoshError",),
     },
     references=("green1990",),
+    limits=(Limit("it is the log of the mean of exp(r) and exp(-r)", "log((exp(r) + exp(-r))/2)"),),
     use="You want Huber's shape with every derivative continuous, for second-order optimizers say.",
     avoid="The residual at which the square should end is not near 1 in your unit: rescale first, or use huber.",
 )
@@ -319,8 +320,10 @@ def log_cosh(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") ->
     huber : the piecewise cousin, with a place to choose.
     charbonnier : the other smooth cousin.
     """
-    size = (input - target).abs()
-    # The clamp keeps the branch that is not taken finite: inf times zero would poison the gradient.
-    near = torch.log1p(2 * torch.sinh(size.clamp(max=1) / 2) ** 2)
+    r = input - target
+    size = r.abs()
+    # The clamp keeps the branch that is not taken finite: inf times zero
+    # would poison the gradient. It is of r, not of |r|, which has a kink.
+    near = torch.log1p(2 * torch.sinh(r.clamp(-1, 1) / 2) ** 2)
     far = size + torch.log1p(torch.exp(-2 * size)) - math.log(2)
     return reduce(torch.where(size < 1, near, far), reduction)

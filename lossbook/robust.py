@@ -70,8 +70,9 @@ def charbonnier(input: Tensor, target: Tensor, *, c: float = 1.0, reduction: Red
     general_robust : this loss at ``alpha = 1``.
     """
     u = (input - target) / c
-    # Not `sqrt(1 + u*u) - 1`, which is 0 for a small u: the two ones cancel.
-    return reduce(u * (u / (1 + torch.sqrt(1 + u * u))), reduction)
+    # Not `sqrt(1 + u*u) - 1`, which is 0 for a small u: the two ones
+    # cancel. And hypot, because u*u overflows for a large one.
+    return reduce(u * (u / (1 + torch.hypot(u, torch.ones_like(u)))), reduction)
 
 
 @loss(
@@ -108,6 +109,10 @@ def cauchy(input: Tensor, target: Tensor, *, c: float = 1.0, reduction: Reductio
     TypeError, ValueError
         Not a tensor; not floating point; shapes or devices that differ; a `c` that is not positive and finite;
         an unknown reduction.
+
+    Notes
+    -----
+    The square overflows, and the loss becomes infinite, from ``|r| = 1.8e19 c`` in float32 and bfloat16.
 
     Examples
     --------
@@ -178,7 +183,9 @@ def geman_mcclure(input: Tensor, target: Tensor, *, c: float = 1.0, reduction: R
     general_robust : this loss at ``alpha = -2``.
     welsch : bounded too, with a faster fall.
     """
-    u = (input - target) / c
+    # Beyond 1e9 the loss is 2 to the last digit; a larger square could
+    # overflow, and infinity over infinity is NaN.
+    u = ((input - target) / c).clamp(-1e9, 1e9)
     square = u * u
     return reduce(2 * square / (square + 4), reduction)
 
@@ -295,11 +302,11 @@ def tukey_biweight(input: Tensor, target: Tensor, *, c: float = 4.685, reduction
     --------
     huber : bounded pull instead of none.
     """
-    # Clamping the residual, and not its square, keeps the gradient exactly zero outside; 1 - (1 - v)**3 would
-    # cancel for a small v.
-    u = ((input - target) / c).clamp(-1, 1)
-    v = u * u
-    return reduce((c * c / 6) * (v * (3 - 3 * v + v * v)), reduction)
+    # Clamping the residual keeps the gradient exactly zero outside;
+    # 1 - (1 - v)**3 would cancel for a small v.
+    r = (input - target).clamp(-c, c)
+    v = (r / c) ** 2
+    return reduce(r * r * (3 - 3 * v + v * v) / 6, reduction)
 
 
 @loss(
@@ -368,6 +375,11 @@ def general_robust(
         Not a tensor; not floating point; shapes or devices that differ; an `alpha` above 2 or NaN; a `c` that is
         not positive and finite; an unknown reduction.
 
+    Notes
+    -----
+    The square overflows from ``|r| = 1.8e19 c`` in float32 and bfloat16. `gradient` loses digits below an `alpha`
+    of about -1e6, where the loss is Welsch's to six digits; minus infinity itself is exact.
+
     Examples
     --------
     >>> import torch, lossbook as lb
@@ -393,5 +405,6 @@ def general_robust(
     log = torch.log1p(square / b)
     if alpha == 0:
         return reduce(log, reduction)
-    # expm1 and log1p instead of a power minus one: no cancellation near alpha = 0 and near r = 0.
+    # expm1 and log1p, not a power minus one: nothing cancels near
+    # alpha = 0 and near r = 0.
     return reduce((b / alpha) * torch.expm1(alpha / 2 * log), reduction)

@@ -160,10 +160,109 @@ MISTAKES: dict[str, tuple[Loss, str]] = {
     ),
 }
 
+# What a check sees only if it calls the loss in every way that a reader does.
+CORNERS: dict[str, tuple[Loss, str]] = {
+    "a mean over the first dimension only": (
+        planted(
+            lb.cauchy,
+            lambda i, t, c=1.0, reduction="mean": (
+                each(lb.cauchy, i, t, c).mean(0).sum()
+                if reduction == "mean" and i.dim()
+                else lb.cauchy.function(i, t, c=c, reduction=reduction)
+            ),
+        ),
+        "every way",
+    ),
+    "a result of shape (1,)": (
+        planted(
+            lb.welsch,
+            lambda i, t, c=1.0, reduction="mean": (
+                lb.welsch.function(i, t, c=c, reduction=reduction).reshape(1)
+                if reduction != "none"
+                else each(lb.welsch, i, t, c)
+            ),
+        ),
+        "every way",
+    ),
+    "no gradient by the target": (
+        planted(lb.mse, lambda i, t, reduction="mean": F.mse_loss(i, t.detach(), reduction=reduction)),
+        "every way",
+    ),
+    "twice the value in float32": (
+        planted(
+            lb.mae,
+            lambda i, t, reduction="mean": (
+                F.l1_loss(i, t, reduction=reduction) * (2 if i.dtype == torch.float32 else 1)
+            ),
+        ),
+        "every way",
+    ),
+    "another value under autograd": (
+        planted(
+            lb.mae, lambda i, t, reduction="mean": F.l1_loss(i, t, reduction=reduction) * (2 if i.requires_grad else 1)
+        ),
+        "every way",
+    ),
+    "an own default": (
+        planted(
+            lb.huber, lambda i, t, delta=1.1, reduction="mean": F.huber_loss(i, t, delta=delta, reduction=reduction)
+        ),
+        "every way",
+    ),
+    "wrong between two special values": (
+        planted(
+            lb.general_robust,
+            lambda i, t, alpha=1.0, c=1.0, reduction="mean": (
+                lb.general_robust.function(i, t, alpha=alpha, c=c, reduction=reduction) * (2 if 1 < alpha < 1.99 else 1)
+            ),
+        ),
+        "value",
+    ),
+    "zero where float16 overflows": (
+        planted(
+            lb.mse,
+            lambda i, t, reduction="mean": reduce(torch.where((i - t).abs() > 255.99, 0.0, (i - t) ** 2), reduction),
+        ),
+        "float16",
+    ),
+    "log_cosh without a second derivative at a perfect prediction": (
+        planted(
+            lb.log_cosh,
+            elementwise(
+                lambda r: torch.where(
+                    r.abs() < 1,
+                    torch.log1p(2 * torch.sinh(r.abs().clamp(max=1) / 2) ** 2),
+                    r.abs() + torch.log1p(torch.exp(-2 * r.abs())) - 0.6931471805599453,
+                )
+            ),
+        ),
+        "second derivative",
+    ),
+    "code and formula both twice log cosh of r/2": (
+        planted(
+            lb.log_cosh,
+            lambda i, t, reduction="mean": 2 * lb.log_cosh.function(i / 2, t / 2, reduction=reduction),
+            formula="2*log(cosh(r/2))",
+        ),
+        "log of the mean",
+    ),
+}
+
+
+def each(loss: Loss, input: Tensor, target: Tensor, c: float) -> Tensor:
+    return loss.function(input, target, c=c, reduction="none")
+
+
 CLAIMS: dict[str, tuple[Loss, dict[str, Any], str]] = {
     "cauchy is not convex": (lb.cauchy, {"convex": True}, "convex"),
     "huber is convex": (lb.huber, {"convex": False}, "convex"),
     "general_robust is not always convex": (lb.general_robust, {"convex": "alpha >= 0"}, "convex"),
+    "general_robust is not convex below one": (lb.general_robust, {"convex": "alpha >= Rational(1, 2)"}, "convex"),
+    "general_robust's slope does return at one half": (
+        lb.general_robust,
+        {"redescending": "alpha < Rational(1, 2)"},
+        "returns to zero",
+    ),
     "huber's slope is not bounded by one": (lb.huber, {"lipschitz": "1"}, "steepest"),
     "mse's slope is not bounded": (lb.mse, {"lipschitz": "2"}, "steepest"),
     "mae's slope is bounded": (lb.mae, {"lipschitz": "oo"}, "steepest"),
@@ -196,6 +295,12 @@ def test_every_planted_mistake_is_refused(mistake: str) -> None:
     assert verdict in refused_by(loss)
 
 
+@pytest.mark.parametrize("mistake", CORNERS)
+def test_every_mistake_in_a_corner_is_refused(mistake: str) -> None:
+    loss, verdict = CORNERS[mistake]
+    assert verdict in refused_by(loss)
+
+
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_every_false_claim_is_refused(claim: str) -> None:
     loss, change, verdict = CLAIMS[claim]
@@ -209,8 +314,8 @@ def test_every_false_claim_is_refused(claim: str) -> None:
 )
 def test_a_wrong_gradient_is_refused(loss: Loss, wrong: Callable[[Tensor], Tensor]) -> None:
     class Wrong(Loss):
-        def _slope(self, *arguments: Any) -> Tensor:
-            return wrong(super()._slope(*arguments))
+        def by_formula(self, *arguments: Any) -> Tensor:
+            return wrong(super().by_formula(*arguments))
 
     refused = refused_by(Wrong(loss.function, loss.record))
     assert "autograd" in refused and "50 digits" in refused
@@ -227,8 +332,14 @@ def test_a_report_reads_the_same_twice_and_leaves_the_random_state_alone() -> No
 def test_agree(capsys: pytest.CaptureFixture[str]) -> None:
     lb.agree("halves", torch.tensor([0.5, 0.5]), [0.5, 0.5])
     assert capsys.readouterr().out == "halves: agrees to 1e-12\n"
-    for left, right in [(1.0, 1.1), ([1.0, float("nan")], [1.0, float("nan")]), (float("inf"), 1.0)]:
+    infinity, nan = float("inf"), float("nan")
+    for left, right in [(1.0, 1.1), ([1.0, nan], [1.0, nan]), (infinity, 1.0), (1.0, infinity), (-infinity, infinity)]:
         with pytest.raises(lb.CheckError):
             lb.agree("wrong", left, right)
     with pytest.raises(ValueError, match=r"right: got shape \(3,\)"):
         lb.agree("shapes", torch.zeros(2), torch.zeros(3))
+    with pytest.raises(ValueError, match="expected numbers"):
+        lb.agree("nothing", torch.zeros(0), 1.0)
+    for to in (0.0, infinity, nan):
+        with pytest.raises(ValueError, match="to: got"):
+            lb.agree("tolerance", 1.0, 2.0, to=to)

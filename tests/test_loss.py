@@ -23,7 +23,7 @@ WORDS: dict[str, Any] = {"title": "T", "chinese": "C", "references": (), "use": 
         (lambda: lb.mse(torch.zeros(3), torch.zeros(3, 1)), ValueError, ["target", "(3, 1)", "(3,)", "broadcast"]),
         (lambda: lb.huber("x", Y), TypeError, ["input", "'x'", "torch.Tensor"]),
         (lambda: lb.huber(X, [0.0, 0.0]), TypeError, ["target", "list", "torch.Tensor"]),
-        (lambda: lb.huber(X.long(), Y), ValueError, ["input", "torch.int64", "floating-point"]),
+        (lambda: lb.huber(X.long(), Y), ValueError, ["input", "torch.int64", "float32"]),
         (lambda: lb.huber(X, Y.to("meta")), ValueError, ["target", "meta", "cpu"]),
         (lambda: lb.huber(X, Y, reduction="avg"), ValueError, ["reduction", "'avg'", "'mean'"]),
         (lambda: lb.huber(X, Y, delta=0.0), ValueError, ["delta", "0.0", "(0, inf)"]),
@@ -33,6 +33,8 @@ WORDS: dict[str, Any] = {"title": "T", "chinese": "C", "references": (), "use": 
         (lambda: lb.huber(X, Y, delta="1"), TypeError, ["delta", "'1'", "number"]),
         (lambda: lb.huber(X, Y, delta=True), TypeError, ["delta", "True", "number"]),
         (lambda: lb.huber(X, Y, delta=torch.ones(())), TypeError, ["delta", "Tensor", "number"]),
+        (lambda: lb.huber(X, Y, delta=10**400), ValueError, ["delta", "integer", "(0, inf)"]),
+        (lambda: lb.huber(X.to(torch.float8_e5m2), Y), ValueError, ["input", "float8", "float32"]),
         (lambda: lb.smooth_l1(X, Y, beta=-0.1), ValueError, ["beta", "-0.1", "[0, inf)"]),
         (lambda: lb.general_robust(X, Y, alpha=2.5), ValueError, ["alpha", "2.5", "[-inf, 2]"]),
         (lambda: lb.huber(X, Y, beta=1.0), TypeError, ["huber", "'beta'", "delta, reduction"]),
@@ -82,6 +84,11 @@ def test_two_losses_cannot_share_an_alias() -> None:
             return input
 
     assert "not_huber" not in {found.name for found in lb.losses()}
+
+
+def test_an_integer_is_a_number() -> None:
+    assert lb.huber(X, Y, delta=1) == lb.huber(X, Y, delta=1.0)
+    assert lb.welsch(X, Y, c=2**70) < 1e-40  # larger than any integer of torch
 
 
 def test_the_mean_of_nothing_is_nan_as_in_torch() -> None:

@@ -96,6 +96,23 @@ def test_non_contiguous_scalar_and_empty_input(loss: Loss) -> None:
 
 
 @ALL
+def test_nan_gives_nan(loss: Loss) -> None:
+    r = tensor(float("nan"), 1.0)
+    for found in (loss(r, tensor(0.0, 0.0), reduction="none"), loss.gradient(r, tensor(0.0, 0.0))):
+        assert found.isnan().tolist() == [True, False]
+
+
+@ALL
+def test_largest_floats_give_no_nan(loss: Loss) -> None:
+    """Infinite where the loss or its square is; never NaN, and never small again."""
+    for size in (1e19, 3e30):
+        r = torch.tensor([size, -size])
+        value = loss(r, torch.zeros(2), reduction="none")
+        assert (value >= loss(r / r.abs() * 1e4, torch.zeros(2), reduction="none") * (1 - 1e-6)).all()
+        assert not loss.gradient(r, torch.zeros(2)).isnan().any()
+
+
+@ALL
 def test_functional_transforms(loss: Loss) -> None:
     y_hat, y = torch.randn(2, 6, dtype=torch.float64)
     torch.testing.assert_close(torch.func.grad(loss)(y_hat, y), loss.gradient(y_hat, y))
