@@ -1,0 +1,52 @@
+# `make book` makes the book, `make test` passes its tests. Nothing else has to be installed by hand.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NOTEBOOKS := $(wildcard index.ipynb chapters/*.ipynb)
+# nbval runs the notebooks, tools/notebooks.py keeps what they show; two at a time, each on one worker
+RUN_NOTEBOOKS := -p tools.notebooks --nbval --nbval-current-env --nbval-cell-timeout 120
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve test lint outputs bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+book: $(READY)  ## make the book and say where to open it
+	@$(BIN)/python -m tools.book
+
+serve: book  ## make the book and serve it at http://localhost:8000 (PORT=...)
+	@echo "The book is at http://localhost:$(PORT) (stop with Ctrl+C)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/book/_build/html
+
+test: lint  ## lint, types, unit tests, every notebook, then the site in a browser
+	@echo "Unit tests, doctests and notebooks ..."
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(RUN_NOTEBOOKS) lossbook tests $(NOTEBOOKS) --ignore tests/test_site.py
+	@echo "The site, made from the notebooks that just ran ..."
+	@$(BIN)/python -m tools.book
+	@$(BIN)/python -m pytest -n 2 tests/test_site.py
+
+lint: $(READY)  ## ruff (code and notebooks) and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+outputs: $(READY)  ## run what changed and store the outputs in the notebooks
+	@$(BIN)/python -m tools.book outputs
+
+bench: $(READY)  ## speed beside the built-in losses and peers, as ratios
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove what was made, the environment too
+	rm -rf _build $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LossBook needs Python 3.11 or newer; try: make PYTHON=python3.12 book")'
+	@echo "Making the environment in $(VENV) (once, a minute or a few) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --progress-bar on -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

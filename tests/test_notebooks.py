@@ -1,0 +1,140 @@
+"""The notebooks as files, and the door through which they run: what is wrong or stale must fail."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from tools import notebooks
+from tools.book import ROOT, SETUP, pages, set_up
+
+BOOKS = notebooks.notebooks(ROOT)
+
+
+def test_every_notebook_is_in_the_table_of_contents() -> None:
+    assert {str(path.with_suffix("")) for path in BOOKS} <= set(pages(ROOT))
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=str)
+def test_set_up_cell_is_the_one_of_the_template(path: Path) -> None:
+    first = notebooks.code_cells(notebooks.read(ROOT / path))[0]
+    assert ast.unparse(ast.parse(first.source)) == ast.unparse(ast.parse(set_up(ROOT)))  # line breaks aside
+
+
+def test_template_names_the_repository_and_is_short() -> None:
+    assert len(ast.parse(set_up(ROOT)).body) == 3
+    assert "{repository}" in SETUP
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=str)
+def test_metadata_is_minimal(path: Path) -> None:
+    notebook = notebooks.read(ROOT / path)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info == {"name": "python"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags", "mystnb"}, cell.source
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=str)
+def test_outputs_name_no_folder_of_a_machine(path: Path) -> None:
+    for cell in notebooks.code_cells(notebooks.read(ROOT / path)):
+        found = re.search(r"(/tmp|/home|/root|/Users|/usr)/\w+", nbformat.v4.writes(v4.new_notebook(cells=[cell])))
+        assert found is None, cell.source
+
+
+# The door. Each notebook below runs in a folder of its own, as `make test` would run it.
+
+
+def cell(source: str, output: str | None = None, tags: tuple[str, ...] = ()) -> nbformat.NotebookNode:
+    made = v4.new_code_cell(source, execution_count=1)
+    if output is not None:
+        made.outputs = [v4.new_output("stream", name="stdout", text=output)]
+    made.metadata["tags"] = list(tags)
+    return made
+
+
+def shown(source: str, kind: str, stored: str) -> nbformat.NotebookNode:
+    made = v4.new_code_cell(source, execution_count=1)
+    made.outputs = [
+        v4.new_output("display_data", data={kind: stored, "text/plain": "<IPython.core.display.HTML object>"})
+    ]
+    return made
+
+
+def html(text: str) -> str:
+    return f"from IPython.display import HTML, display\ndisplay(HTML({text!r}))"
+
+
+def run(folder: Path, *options: str, **files: list[nbformat.NotebookNode]) -> subprocess.CompletedProcess:
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    for name, cells in files.items():
+        nbformat.write(v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    command = [sys.executable, "-m", "pytest", "-p", "tools.notebooks", "--nbval-current-env", "-p", "no:cacheprovider"]
+    command += [*(options or ["--nbval"]), "--rootdir", str(folder), "--confcutdir", str(folder), str(folder)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+TABLE = "<table><tr><td>{}</td></tr></table>"
+DRAWING = '<figure class="lb-figure"><svg aria-label="{}"><path d="M {} 2.5"/></svg></figure>'
+
+
+def test_what_is_stale_or_wrong_fails_and_is_not_kept(tmp_path: Path) -> None:
+    result = run(
+        tmp_path,
+        text=[cell("print('fresh')", "stale\n")],
+        error=[cell("1 / 0")],
+        table=[shown(html(TABLE.format("0.25")), "text/html", TABLE.format("0.26"))],
+        label=[shown(html(DRAWING.format("a new word", "1.0")), "text/html", DRAWING.format("a word", "1.0"))],
+        drawing=[shown(html(DRAWING.format("a", "1.0")), "text/html", DRAWING.format("a", "1.1"))],
+        late=[cell("x = 1"), cell("print(x)", "2\n")],
+    )
+    assert "6 failed, 1 passed" in result.stdout, result.stdout
+    assert not list(tmp_path.glob("_build/executed/*"))
+
+
+def test_what_is_as_stored_passes_and_is_kept(tmp_path: Path) -> None:
+    result = run(
+        tmp_path,
+        text=[
+            cell("print(1)", "1\n"),
+            cell("x = 3;"),
+            cell("x;"),
+            cell("import os; print(os.getpid())", "7\n", ("nbval-ignore-output",)),
+        ],
+        drawing=[shown(html(DRAWING.format("a", "1.00001")), "text/html", DRAWING.format("a", "1.0"))],
+        address=[cell("print(hex(id(object())))", "0x7f0123456789\n")],
+    )
+    assert "6 passed" in result.stdout, result.stdout
+    kept = notebooks.read(tmp_path / "_build" / "executed" / "text.ipynb")
+    assert [one.execution_count for one in kept.cells] == [1, 2, 3, 4]
+    assert kept.cells[0].outputs[0].text == "1\n"
+    assert kept.cells[3].outputs[0].text != "7\n"  # what it showed, not what was stored
+    assert notebooks.is_fresh(Path("text.ipynb"), tmp_path)
+
+
+def test_lax_mode_accepts_new_outputs_and_refuses_errors(tmp_path: Path) -> None:
+    result = run(tmp_path, "--nbval-lax", text=[cell("print('fresh')", "stale\n")], error=[cell("1 / 0")])
+    assert "1 failed, 1 passed" in result.stdout, result.stdout
+    assert notebooks.is_fresh(Path("text.ipynb"), tmp_path)
+    assert not notebooks.is_fresh(Path("error.ipynb"), tmp_path)
+
+
+def test_a_failure_removes_what_an_earlier_run_kept(tmp_path: Path) -> None:
+    run(tmp_path, text=[cell("print(1)", "1\n")])
+    run(tmp_path, text=[cell("print(1)", "2\n")])
+    assert not notebooks.is_fresh(Path("text.ipynb"), tmp_path)
+
+
+def test_of_a_widget_what_needs_no_kernel_is_kept() -> None:
+    view = {notebooks.WIDGET_VIEW: {"model_id": "random"}, "text/plain": "x"}
+    outputs = [
+        v4.new_output("display_data", data=data) for data in (view | {"text/html": "<p>"}, view, {"text/plain": "y"})
+    ]
+    notebook = notebooks.with_outputs(v4.new_notebook(cells=[cell("1")]), [outputs])
+    assert [set(one.data) for one in notebook.cells[0].outputs] == [{"text/html", "text/plain"}, {"text/plain"}]

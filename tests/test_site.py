@@ -1,0 +1,254 @@
+"""The built site in a browser, with the network off: what a reader gets, on every page."""
+
+import gzip
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import torch
+
+import lossbook as lb
+from tools import book
+
+PAGES = [*book.pages(book.ROOT), "search", "genindex"]
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+QUIET = """async () => {
+    if (window.MathJax?.startup) await window.MathJax.startup.promise;
+    await document.fonts.ready;
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+EXPLORERS = ".lb-explorer[data-scene]"
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the site, made from the notebooks that ran; what did not run is run."""
+    return book.make()
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def server(site: Path) -> Iterator[str]:
+    """The address at which the site is served on this machine."""
+    served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site)))
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{served.server_port}"
+    served.shutdown()
+
+
+Visit = Callable[..., Any]
+
+
+@pytest.fixture
+def visit(browser: Any, server: str, site: Path) -> Iterator[Visit]:
+    """Open a page of the site; at the end of the test, fail if it asked for anything outside or had an error."""
+    contexts, faults = [], []
+
+    def open_page(name: str, *, way: str = "http", theme: str = "light", viewport: dict = WIDE, **options: Any) -> Any:
+        root = server if way == "http" else site.as_uri()
+        context = browser.new_context(viewport=viewport, **options)
+        context.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+
+        def guard(route: Any) -> None:
+            if route.request.url.startswith((root, "data:", "blob:")):
+                route.continue_()
+            else:
+                faults.append(f"asked for {route.request.url}")
+                route.abort()
+
+        page.route("**/*", guard)
+        page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("response", lambda got: faults.append(f"{got.status} {got.url}") if got.status >= 400 else None)
+        page.goto(f"{root}/{name}.html")
+        page.evaluate(QUIET)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize("way", ["http", "file"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_whole_without_the_network(visit: Visit, name: str, way: str) -> None:
+    page = visit(name, way=way)
+    assert page.locator("main h1:visible").first.inner_text().strip()
+    explorers = page.locator(EXPLORERS)
+    assert explorers.count() == page.locator(f"{EXPLORERS}.lb-ready").count()
+    assert page.locator("mjx-container").count() >= page.locator("div.math").count()
+    assert page.locator("mjx-merror").count() == 0
+    assert page.locator(".bd-article").get_by_text("$$").count() == 0
+
+
+# What MathJax makes is many elements and its own affair.
+AXE = """axe.run({ include: [["body"]], exclude: [["mjx-container"]] }, { preload: false })
+    .then((result) => result.violations)"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(visit: Visit, name: str, theme: str) -> None:
+    import axe_playwright_python
+
+    axe = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+    page = visit(name, theme=theme)
+    for details in page.locator(".bd-article details").all():
+        details.evaluate("(one) => { one.open = true; }")
+    for viewport in (WIDE, NARROW) if theme == "light" else (WIDE,):
+        page.set_viewport_size(viewport)
+        page.evaluate(QUIET)
+        page.evaluate(axe.read_text())
+        found = page.evaluate(AXE)
+        told = [f"{one['id']}: {node['html']} {node['failureSummary']}" for one in found for node in one["nodes"]]
+        assert told == []
+
+
+OVERFLOWING = """() => {
+    const wide = [];
+    const edge = document.documentElement.clientWidth + 1;
+    const scrolls = (one) => one && one !== document.body
+        && (["auto", "scroll"].includes(getComputedStyle(one).overflowX) || scrolls(one.parentElement));
+    for (const one of document.querySelectorAll(".bd-article *")) {
+        const box = one.getBoundingClientRect();
+        const outside = box.width && (box.right > edge || box.left < -1);
+        if (outside && !scrolls(one.parentElement) && !one.closest("svg *, .sr-only, mjx-assistive-mml")) {
+            wide.push(`${one.tagName}.${one.className} ${Math.round(box.left)}..${Math.round(box.right)}`);
+        }
+    }
+    return wide;
+}"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_overflows_a_phone(visit: Visit, name: str) -> None:
+    page = visit(name, viewport=NARROW)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    assert page.evaluate(OVERFLOWING) == []
+
+
+def expected(loss: lb.Loss, residuals: list[float], state: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Value and slope as PyTorch gives them, in float64."""
+    r = torch.tensor(residuals, dtype=torch.float64)
+    parameters = {name: state[name] for name in loss.defaults}
+    zero = torch.zeros_like(r)
+    return loss.from_formula(r, zero, **parameters), loss.gradient(r, zero, reduction="none", **parameters)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_slider_moves_its_curves_to_the_values_of_torch(visit: Visit, name: str) -> None:
+    page = visit(name)
+    moved = 0
+    for island in page.locator(f"{EXPLORERS}[data-scene=curve]").all():
+        losses = [lb.get(one) for one in island.evaluate("(one) => one.lossbook.losses")]
+        state: dict[str, Any] | None = None
+        sliders = island.locator("input[type=range]").all()
+        # as it starts, then each slider at its least, its largest and a value between
+        for key, slider in [("", None), *((key, slider) for slider in sliders for key in ("Home", "End", "PageDown"))]:
+            before = state
+            if slider is not None:
+                slider.press(key)
+            state = island.evaluate("(one) => one.lossbook.state")
+            if slider is not None:
+                assert state != before
+                moved += 1
+            for loss in losses:
+                drawn = island.evaluate("(one, name) => one.lossbook.samples(name)", loss.name)
+                value, slope = expected(loss, drawn["x"], state)
+                for got, wanted in ((drawn["value"], value), (drawn["slope"], slope)):
+                    torch.testing.assert_close(torch.tensor(got, dtype=torch.float64), wanted, rtol=1e-12, atol=1e-12)
+    assert moved == 3 * page.locator(f"{EXPLORERS}[data-scene=curve] input[type=range]").count()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_keyboard_moves_every_point(visit: Visit, name: str) -> None:
+    page = visit(name)
+    for island in page.locator(f"{EXPLORERS}[data-scene=curve]").all():
+        point = island.locator(".lb-point")
+        before = float(point.get_attribute("aria-valuenow"))
+        point.focus()
+        page.keyboard.press("ArrowLeft")
+        after = float(point.get_attribute("aria-valuenow"))
+        assert after < before
+        loss = lb.get(island.evaluate("(one) => one.lossbook.losses[0]"))
+        value, _ = expected(loss, [after], island.evaluate("(one) => one.lossbook.state"))
+        told = island.locator(".lb-readout tbody tr").first.inner_text()
+        assert f"{value.item():.3f}" in told.replace("\u2212", "-")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_quiz_marks_right_and_wrong_answers(visit: Visit, name: str) -> None:
+    page = visit(name)
+    for form in page.locator(".lb-quiz").all():
+        questions = form.locator("fieldset").all()
+        for question in questions:
+            right = question.get_attribute("data-right")
+            if question.get_attribute("data-kind") == "choice":
+                wrong = question.locator(f"input:not([value='{right}'])").first
+                wrong.check()
+                assert question.get_attribute("data-state") == "wrong"
+                question.locator(f"input[value='{right}']").check()
+            else:
+                field = question.get_by_role("textbox")
+                field.fill(str(float(right) + 3 * float(question.get_attribute("data-tolerance")) + 1))
+                question.get_by_role("button").click()
+                assert question.get_attribute("data-state") == "wrong"
+                field.fill(right)
+                field.press("Enter")
+            assert question.get_attribute("data-state") == "right"
+        assert form.locator(".lb-score").inner_text() == f"{len(questions)} of {len(questions)} right"
+
+
+def test_there_is_an_explorer_on_the_front_page(visit: Visit) -> None:
+    page = visit("index")
+    assert page.locator(f"{EXPLORERS}.lb-ready").first.is_visible()
+
+
+def test_the_catalogue_has_an_explorer_for_each_loss(visit: Visit) -> None:
+    page = visit("catalogue")
+    shown = page.locator(EXPLORERS).evaluate_all("(all) => all.map((one) => one.lossbook.losses[0])")
+    assert shown == [loss.name for loss in lb.losses()]
+
+
+def test_one_search_field_and_it_finds(visit: Visit) -> None:
+    page = visit("index")
+    assert page.locator("form.bd-search:visible, .search-button-field:visible").count() == 1
+    page.keyboard.press("Control+k")
+    page.locator("#pst-search-dialog input").fill("Huber")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li")
+    assert page.locator("#search-results li a").count()
+
+
+def test_a_page_with_one_explorer_weighs_little(browser: Any, server: str, site: Path) -> None:
+    """All that a browser without a cache loads, compressed as a server would: at most 700 KB."""
+    loaded: dict[str, int] = {}
+
+    def weigh(response: Any) -> None:
+        path = site / unquote(urlsplit(response.url).path).lstrip("/")
+        loaded[path.name] = len(gzip.compress(path.read_bytes(), 6))
+
+    context = browser.new_context(viewport=WIDE)
+    page = context.new_page()
+    page.on("response", weigh)
+    page.goto(f"{server}/index.html", wait_until="networkidle")
+    page.evaluate(QUIET)
+    assert page.locator(EXPLORERS).count() == 1
+    context.close()
+    total = sum(loaded.values()) / 1000
+    heaviest = sorted(loaded.items(), key=lambda item: -item[1])[:8]
+    print(f"{total:.0f} KB gzipped:", ", ".join(f"{name} {size / 1000:.0f}" for name, size in heaviest))
+    assert total <= 700
