@@ -170,9 +170,10 @@ class Loss:
 
     def __call__(self, input: Tensor, target: Tensor, *, reduction: Reduction = "mean", **parameters: float) -> Tensor:
         parameters = self._validate(input, target, reduction, parameters)
-        dtype, wide = _dtypes(input, target)
-        if input.dtype == target.dtype == wide:
+        if input.dtype == target.dtype and input.dtype in (torch.float32, torch.float64):
             return self.function(input, target, reduction=reduction, **parameters)
+        dtype = torch.promote_types(input.dtype, target.dtype)
+        wide = torch.promote_types(dtype, torch.float32)
         return self.function(input.to(wide), target.to(wide), reduction=reduction, **parameters).to(dtype)
 
     def gradient(self, input: Tensor, target: Tensor, *, reduction: Reduction = "mean", **parameters: float) -> Tensor:
@@ -349,12 +350,6 @@ def reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     total = loss.sum()
     # Dividing the sum lets the backward pass expand a scalar; `mean` would write a whole tensor of 1/N.
     return total / loss.numel() if reduction == "mean" else total
-
-
-def _dtypes(input: Tensor, target: Tensor) -> tuple[torch.dtype, torch.dtype]:
-    """The dtype of the result, as torch promotes, and the one to compute in: at least float32."""
-    dtype = torch.promote_types(input.dtype, target.dtype)
-    return dtype, torch.promote_types(dtype, torch.float32)
 
 
 def _describe(value: object) -> str:

@@ -244,7 +244,7 @@ def welsch(input: Tensor, target: Tensor, *, c: float = 1.0, reduction: Reductio
     tukey_biweight : reaches its bound at a finite distance.
     """
     u = (input - target) / c
-    return reduce(-torch.expm1(-u * u / 2), reduction)
+    return reduce(-torch.expm1(u * u / -2), reduction)
 
 
 @loss(
