@@ -15,12 +15,13 @@ from typing import Any
 
 from lossbook.check import CheckError, agree, check
 from lossbook.loss import Loss, get, losses
+from lossbook.table import Table
 
-__all__ = ["CheckError", "Loss", "agree", "check", "explore", "get", "losses"]
+__all__ = ["CheckError", "Loss", "Table", "agree", "check", "explore", "get", "losses"]
 
 # Modules that are no family of losses. Every other module of the package is one and is imported here, so a
 # new family is a new file and nothing else.
-_CORE = {"card", "check", "explorer", "formula", "loss", "plot", "quiz"}
+_CORE = {"card", "check", "explorer", "formula", "loss", "plot", "quiz", "table"}
 
 for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
     if _module not in _CORE:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from lossbook.loss import REDUCTIONS, Loss, Parameter
+from lossbook.table import Table
 
 Settings = dict[str, float]
 DIGITS = 50
@@ -54,22 +55,24 @@ class Report:
     def failures(self) -> tuple[Verdict, ...]:
         return tuple(verdict for verdict in self.verdicts if verdict.disagreement)
 
+    @property
+    def headline(self) -> str:
+        """How many verdicts hold."""
+        return f"{self.title}: {len(self.verdicts) - len(self.failures)} of {len(self.verdicts)} verdicts hold"
+
+    @property
+    def table(self) -> Table:
+        """Every verdict."""
+        return Table(("what", "against", "verdict"), [verdict.line for verdict in self.verdicts])
+
     def __str__(self) -> str:
-        rows = [verdict.line for verdict in self.verdicts]
-        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {outcome}" for a, b, outcome in rows]
-        return "\n".join([f"{self.title}: {len(rows) - len(self.failures)} of {len(rows)} verdicts hold", *lines])
+        return f"{self.headline}\n{self.table}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        caption = html.escape(str(self).partition("\n")[0])
-        cells = ("".join(f"<td>{html.escape(cell)}</td>" for cell in verdict.line) for verdict in self.verdicts)
-        body = "".join(f"<tr>{row}</tr>" for row in cells)
-        head = "<tr><th>what</th><th>against</th><th>verdict</th></tr>"
-        return (
-            f'<table class="lb-report"><caption>{caption}</caption><thead>{head}</thead><tbody>{body}</tbody></table>'
-        )
+        head = f"<summary>{html.escape(self.headline)}</summary>"
+        return f'<details class="lb-report">{head}{self.table._repr_html_()}</details>'
 
 
 def check(loss: Loss) -> Report:

@@ -319,7 +319,7 @@ def tukey_biweight(input: Tensor, target: Tensor, *, c: float = 4.685, reduction
     ),
     parameters=(
         Parameter(
-            "alpha", r"\alpha", "α", "shape: 2 is the square, 1 Charbonnier, 0 Cauchy, -2 Geman-McClure",
+            "alpha", r"\alpha", "α", "shape: 2 is half of the square; lower is more robust",
             default=1.0, low=-math.inf, high=2.0, slider=(-4.0, 2.0, 0.05), open_low=False,
             special=(-math.inf, 0.0, 2.0),
         ),

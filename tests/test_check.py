@@ -326,7 +326,7 @@ def test_a_report_reads_the_same_twice_and_leaves_the_random_state_alone() -> No
     first, second = str(lb.check(lb.huber)), str(lb.check(lb.huber))
     assert first == second
     assert torch.equal(before, torch.random.get_rng_state())
-    assert "agrees to 1e-12" in first and "<caption>Huber loss" in lb.check(lb.huber)._repr_html_()
+    assert "agrees to 1e-12" in first and "<summary>Huber loss" in lb.check(lb.huber)._repr_html_()
 
 
 def test_agree(capsys: pytest.CaptureFixture[str]) -> None:

@@ -235,6 +235,70 @@ def test_two_equally_good_minimizers_are_both_told(js):
     assert [one["low"] for one in found["ties"]] == pytest.approx([5], abs=1e-9)
 
 
+# Written here and not taken from the formula: its values overflow beyond 710, and round to 0 below 1e-8.
+NAIVE_LOG_COSH = "{ value: (r) => Math.log(Math.cosh(r)), slope: Math.tanh }"
+
+
+def best_of(js, source, data):
+    """The best constant of a loss given as JavaScript."""
+    return json.loads(js.eval(f"JSON.stringify(LossBook.minimizer({source}, {{}}, {json.dumps(data)}))"))
+
+
+@pytest.mark.parametrize("data", [[0, 0.3, 0.5, 700, 1000], [1, 2, 2.5, 3, 4, 1e6], [-1e6, 0, 1, 2, 3]])
+def test_values_that_overflow_do_not_hide_the_minimizer(js, data):
+    root = scipy.optimize.brentq(lambda theta: np.tanh(theta - np.array(data)).sum(), min(data), max(data), xtol=1e-14)
+    for found in (best_of(js, NAIVE_LOG_COSH, data), minimizer(js, lb.log_cosh, data)):
+        assert found["low"] == found["high"] == pytest.approx(root, rel=1e-9)
+        assert found["ties"] == []
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "r < -2 ? NaN : r * r"])
+@pytest.mark.parametrize("slope", ["NaN", "0", "Infinity"])
+def test_a_loss_without_numbers_throws_nothing(js, value, slope):
+    source = f"{{ value: (r) => {value}, slope: (r) => {slope} }}"
+    assert 1 <= best_of(js, source, [1, 2, 5])["low"] <= 5
+    found = json.loads(js.eval(f"JSON.stringify(LossBook.line({source}, {{}}, [[0, 1], [1, 2], [2, 5]]))"))
+    assert math.isfinite(found["intercept"]) and math.isfinite(found["slope"])
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e9])
+def test_an_outlier_does_not_hide_that_every_median_is_best(js, far):
+    generator = np.random.default_rng(4)
+    for data in ([1, 2, 2.5, 3, 4, far], [1, 1, 3, far], *(generator.normal(0, 1, n).tolist() + [far] for n in (5, 8))):
+        found = minimizer(js, lb.mae, data)
+        ordered = np.sort(data)
+        assert (found["low"], found["high"]) == (ordered[(len(data) - 1) // 2], ordered[len(data) // 2])
+
+
+@pytest.mark.parametrize("c", [0.2, 1.0, 5.0])
+def test_a_slope_that_only_fades_has_one_minimizer(js, c):
+    for loss, values in ((lb.charbonnier, {"c": c}), (lb.general_robust, {"alpha": 1.0, "c": c}), (lb.log_cosh, {})):
+        found = minimizer(js, loss, [0, 1e6], **values)
+        assert found["low"] == found["high"] == pytest.approx(5e5, rel=1e-9), loss.name
+        # Here each slope's own last bit moves the place: the objective is the same to 18 digits.
+        found = minimizer(js, loss, [1, 1.1, 1.2, 1e6, 1e6 + 0.1, 1e6 + 0.05], **values)
+        assert found["low"] == found["high"] == pytest.approx(5e5, rel=1e-3), loss.name
+    found = minimizer(js, lb.huber, [0, 1e6], delta=c)
+    assert (found["low"], found["high"]) == pytest.approx((c, 1e6 - c), rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-9, 1e-6])
+@pytest.mark.parametrize(
+    "loss", [loss for loss in EXPLORABLE if loss.formula.variables == ("r",)], ids=lambda loss: loss.name
+)
+def test_the_unit_of_the_data_does_not_matter(js, loss, unit):
+    # Every loss is a parabola so near zero, but for the absolute value.
+    data = np.array([1.0, 2.0, 5.0]) * unit
+    found = minimizer(js, loss, data)
+    expected = np.median(data) if loss is lb.mae else np.mean(data)
+    assert found["low"] == found["high"] == pytest.approx(expected, rel=1e-6)
+    assert found["ties"] == []
+    x, y = np.arange(6.0), np.array([0, 1, 2.5, 2.6, 4.2, 7]) * unit
+    if loss is not lb.mae:
+        found = fitted(js, loss, zip(x, y, strict=True))
+        assert (found["slope"], found["intercept"]) == pytest.approx(tuple(np.polyfit(x, y, 1)), rel=1e-6)
+
+
 # ---------------------------------------------------------------- the best line
 
 
@@ -294,6 +358,47 @@ def test_a_redescending_loss_finds_the_line_that_leaves_outliers_alone(js, loss)
     data = [(x, 1 + 0.5 * x) for x in range(7)] + [(20, -30.0), (20.5, -31.0), (21, -30.5), (20, -31.0)]
     found = fitted(js, loss, data)
     assert (found["intercept"], found["slope"]) == pytest.approx((1, 0.5), abs=0.05)
+
+
+def lowest_cost(loss, data, **values):
+    """The lowest of searches from the lines through every two points, by SciPy on torch's loss."""
+    starts = [
+        ((y - v) / (x - u), y - (y - v) / (x - u) * x) for (x, y), (u, v) in itertools.combinations(data, 2) if x != u
+    ]
+
+    def at(place):
+        return cost(loss, {"slope": place[0], "intercept": place[1]}, data, **values)
+
+    return min(scipy.optimize.minimize(at, start, method="Nelder-Mead").fun for start in sorted(starts, key=at)[:20])
+
+
+@pytest.mark.parametrize("seed", [7, 13, 19, 30])
+def test_the_best_of_many_local_minima_is_found(js, seed):
+    generator = np.random.default_rng(seed)
+    x = np.arange(9.0)
+    y = (0.7 * x + generator.normal(0, 1, 9) + (generator.random(9) < 0.3) * generator.uniform(-15, 15, 9)).round(3)
+    data = list(zip(x.tolist(), y.tolist(), strict=True))
+    for loss, values in ((lb.tukey_biweight, {"c": 0.5}), (lb.welsch, {"c": 0.2})):
+        assert fitted(js, loss, data, **values)["value"] <= lowest_cost(loss, data, **values) * (1 + 1e-6), loss.name
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-6, 1e6])
+def test_the_unit_of_the_line_does_not_matter(js, unit):
+    x, y = np.arange(3.0), np.array([0, 1, 2.5])
+    slope, intercept = np.polyfit(x, y, 1)  # all residuals lie within the parabolas
+    for loss in (lb.mse, lb.huber, lb.smooth_l1):
+        found = fitted(js, loss, zip(unit * x, y, strict=True))
+        assert (found["slope"] * unit, found["intercept"]) == pytest.approx((slope, intercept), rel=1e-9)
+    # Through the first point and the last: the middle one is 0.25 below.
+    assert fitted(js, lb.mae, zip(unit * x, y, strict=True))["value"] == pytest.approx(0.25)
+
+
+def test_a_line_of_values_that_overflow_is_still_a_line(js):
+    data = [(0, 0), (1, 1), (2, 2.1), (3, 2.9), (4, 1e6)]
+    found = json.loads(js.eval(f"JSON.stringify(LossBook.line({NAIVE_LOG_COSH}, {{}}, {json.dumps(data)}))"))
+    x, y = np.array(data).T
+    pulls = np.tanh(found["intercept"] + found["slope"] * x - y)
+    assert (pulls.sum(), (pulls * x).sum()) == pytest.approx((0, 0), abs=1e-4)
 
 
 # ---------------------------------------------------------------- the widget

@@ -53,10 +53,13 @@ def visit(browser: Any, server: str, site: Path) -> Iterator[Visit]:
     """Open a page of the site; at the end of the test, fail if it asked for anything outside or had an error."""
     contexts, faults = [], []
 
-    def open_page(name: str, *, way: str = "http", theme: str = "light", viewport: dict = WIDE, **options: Any) -> Any:
+    def open_page(name: str, *, way: str = "http", theme: str = "", viewport: dict = WIDE, **options: Any) -> Any:
         root = server if way == "http" else site.as_uri()
         context = browser.new_context(viewport=viewport, **options)
-        context.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+        if theme:  # otherwise it is a first visit
+            context.add_init_script(
+                f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
+            )
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()

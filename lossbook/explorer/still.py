@@ -132,7 +132,7 @@ def _fit(payload: Payload, losses: Sequence[Loss]) -> Any:
 
 
 def _best_line(loss: Loss, values: dict[str, float], x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """As in solve.js: reweighted least squares from least squares and from the best line through two points."""
+    """To what an eye can see: reweighted, from least squares and from the best line through two points."""
 
     def cost(line: tuple[float, float]) -> float:
         return float(curves(loss, values, line[0] + line[1] * x - y)[0].sum())
