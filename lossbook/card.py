@@ -37,11 +37,14 @@ def _interval(parameter: Parameter) -> str:
 def _properties(loss: Loss) -> str:
     """The hyperparameters, and every claimed trait in words; each of these is a verdict of `lossbook.check`."""
     traits, formula = loss.traits, loss.formula
+    low, high = traits.minimizers
+    zeros = _places(formula, (low,) if low == high else (low, high)).replace(", ", " to ")
     rows = {
-        "convex": _claim(formula, traits.convex),
-        "steepest slope": _claim(formula, traits.lipschitz, infinite="unbounded"),
-        "largest loss": _claim(formula, traits.supremum, infinite="unbounded"),
-        "slope returns to zero far away": _claim(formula, traits.redescending),
+        "zero at": zeros if low == high else f"every residual from {zeros}",
+        "convex": claim(formula, traits.convex),
+        "steepest slope": claim(formula, traits.lipschitz),
+        "largest loss": claim(formula, traits.supremum),
+        "slope returns to zero far away": claim(formula, traits.redescending),
         "slope jumps at": _places(formula, traits.kinks),
         "curvature jumps at": _places(formula, traits.curvature_jumps),
     }
@@ -49,18 +52,19 @@ def _properties(loss: Loss) -> str:
     return "\n".join(["| property | value |", "|---|---|", *map(_parameter, loss.parameters), *claims])
 
 
-def _claim(formula: Formula, claim: bool | str, infinite: str = "") -> str:
-    if isinstance(claim, bool):
-        return "yes" if claim else "no"
-    return infinite if claim == "oo" else _in_table(formula.latex_of(claim))
+def claim(formula: Formula, said: bool | str, infinite: str = "unbounded") -> str:
+    """A claimed trait in a word or a formula."""
+    if isinstance(said, bool):
+        return "yes" if said else "no"
+    return infinite if said == "oo" else in_table(formula.latex_of(said))
 
 
 def _places(formula: Formula, claims: tuple[str, ...]) -> str:
-    return ", ".join(_in_table(formula.latex_of(claim)) for claim in claims) or "no place"
+    return ", ".join(in_table(formula.latex_of(claim)) for claim in claims) or "no place"
 
 
-def _in_table(latex: str) -> str:
-    # A bare | would end the cell.
+def in_table(latex: str) -> str:
+    """Inline mathematics for a cell of a Markdown table, which a bare | would end."""
     return "$" + latex.replace("|", r"\vert ") + "$"
 
 

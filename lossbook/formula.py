@@ -29,7 +29,8 @@ class Formula:
     parameters
         The names of the hyperparameters, in the order in which functions take them after the variables.
     positive
-        Those of the parameters that are always positive. SymPy simplifies further when it knows.
+        Those of the parameters that SymPy may take for positive, to simplify further. A parameter that may also be
+        zero is one of them if the formula is continuous there.
 
     Examples
     --------
@@ -60,15 +61,7 @@ class Formula:
 
     def parse(self, text: str) -> sympy.Expr:
         """Any other expression in the names of this formula, as SymPy."""
-        from sympy.parsing.sympy_parser import parse_expr
-
-        expression = parse_expr(text, local_dict=dict(self.symbols))
-        unknown = {str(s) for s in getattr(expression, "free_symbols", ())} - set(self.symbols)
-        if unknown:
-            raise ValueError(
-                f"formula: {sorted(unknown)} in {text!r} are neither variables nor parameters {sorted(self.symbols)}"
-            )
-        return expression
+        return _parse(self, text)
 
     @cached_property
     def expression(self) -> sympy.Expr:
@@ -84,7 +77,8 @@ class Formula:
             # `simplify` would multiply fractions out; these two keep them.
             return min((derivative, sympy.factor(derivative), sympy.trigsimp(derivative)), key=sympy.count_ops)
 
-        return tuple(shortest(sympy.diff(self.expression, self.symbols[name])) for name in self.variables)
+        by_cases = _by_cases(self.expression)
+        return tuple(shortest(sympy.diff(by_cases, self.symbols[name])) for name in self.variables)
 
     @cached_property
     def latex(self) -> str:
@@ -133,11 +127,48 @@ class Formula:
 
 
 @cache
+def _parse(formula: Formula, text: str) -> sympy.Expr:
+    from sympy.parsing.sympy_parser import parse_expr
+
+    expression = parse_expr(text, local_dict=dict(formula.symbols))
+    known = set(formula.symbols)
+    unknown = {str(s) for s in getattr(expression, "free_symbols", ())} - known
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"formula: {names} in {text!r}: expected only variables and parameters, {sorted(known)}")
+    return expression
+
+
+@cache
 def _compile(formula: Formula, library: str, derivative: int | None) -> Callable[..., Any]:
     import sympy
 
     expression = formula.expression if derivative is None else formula.derivatives[derivative]
+    if library != "mpmath":
+        expression = _for_arrays(_by_cases(expression))
     return sympy.lambdify(list(formula.symbols.values()), expression, modules=library)
+
+
+def _for_arrays(expression: sympy.Expr) -> sympy.Expr:
+    """The constants as numbers: torch has no logarithm of a Python number such as `log(2)`."""
+    import sympy
+
+    constants = {part for part in expression.atoms(sympy.Function) if part.is_number}
+    return expression.xreplace({part: part.evalf(17) for part in constants})
+
+
+def _by_cases(expression: sympy.Expr) -> sympy.Expr:
+    """Max and Min as cases: their derivative is then 0 on the flat side and at the kink, as that of torch's relu."""
+    import sympy
+
+    def cases(larger: bool, *terms: sympy.Expr) -> sympy.Expr:
+        *others, last = sorted(terms, key=lambda term: bool(term.is_number))
+        for term in reversed(others):
+            last = sympy.Piecewise((term, term > last if larger else term < last), (last, True))
+        return last
+
+    expression = expression.replace(sympy.Max, lambda *terms: cases(True, *terms))
+    return expression.replace(sympy.Min, lambda *terms: cases(False, *terms))
 
 
 def _latex(expression: sympy.Expr) -> str:

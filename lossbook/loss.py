@@ -88,7 +88,8 @@ class Traits:
     redescending: bool | str  # does the slope go back to zero far away?
     kinks: tuple[str, ...] = ()  # where the slope jumps
     curvature_jumps: tuple[str, ...] = ()  # where the slope is continuous and its derivative jumps
-    even: bool = True
+    even: bool | str = True
+    minimizers: tuple[str, str] = ("0", "0")  # the ends of the interval on which the loss is zero
     degree: int | None = None  # loss(s * r) = s**degree * loss(r) for s > 0
 
 
@@ -242,10 +243,11 @@ def loss(
     """
     names = tuple(parameter.name for parameter in parameters)
     positive = tuple(parameter.name for parameter in parameters if parameter.low >= 0)
+    written = Formula(formula, (variable.name,), names, positive)
     record = Record(
         title=title,
         chinese=chinese,
-        formula=Formula(formula, (variable.name,), names, positive),
+        formula=written,
         parameters=parameters,
         traits=traits,
         variable=variable,

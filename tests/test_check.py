@@ -343,3 +343,32 @@ def test_agree(capsys: pytest.CaptureFixture[str]) -> None:
     for to in (0.0, infinity, nan):
         with pytest.raises(ValueError, match="to: got"):
             lb.agree("tolerance", 1.0, 2.0, to=to)
+
+
+def test_a_flat_minimum_can_be_declared_and_is_tested() -> None:
+    """The epsilon-insensitive loss, with a formula that uses Max."""
+    code = elementwise(lambda r: torch.relu(r.abs() - 0.5))
+    traits = replace(lb.mae.traits, kinks=("-0.5", "0.5"), minimizers=("-0.5", "0.5"), degree=None)
+    formula = "Max(Abs(r) - 0.5, 0)"
+    assert lb.check(planted(lb.mae, code, formula, traits=traits, builtin=None)).failures == ()
+    for ends in (("0", "0"), ("-0.5", "0"), ("-0.6", "0.6")):
+        wrong = planted(lb.mae, code, formula, traits=replace(traits, minimizers=ends), builtin=None)
+        assert "positive elsewhere" in refused_by(wrong)
+
+
+def test_a_claim_about_one_side_only_is_refused() -> None:
+    code = elementwise(lambda r: torch.where(r < 0, r * r, -torch.expm1(-r * r)))
+    traits = Traits(convex=False, lipschitz="oo", supremum="1", redescending=True, even=False)
+    refused = refused_by(planted(lb.mse, code, "Piecewise((r**2, r < 0), (1 - exp(-r**2), True))", traits=traits))
+    assert "upper bound" in refused and "returns to zero" in refused
+
+
+def test_a_slip_of_the_pen_in_a_record_is_one_line() -> None:
+    for loss in (
+        planted(lb.huber, formula="r**2 + epslon"),
+        planted(lb.huber, traits=replace(lb.huber.traits, convex="dleta > 0")),
+        planted(lb.huber, limits=(replace(lb.huber.record.limits[0], text="r**2 +"),)),
+    ):
+        with pytest.raises(lb.CheckError, match="cannot read") as caught:
+            lb.check(loss)
+        assert len(str(caught.value).splitlines()) <= 2

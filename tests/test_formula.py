@@ -39,7 +39,7 @@ def test_every_library_computes_the_same(library: str) -> None:
 
 
 def test_unknown_names_and_libraries_are_refused() -> None:
-    with pytest.raises(ValueError, match="'epsilon'"):
+    with pytest.raises(ValueError, match="epsilon in"):
         _ = Formula("r + epsilon", ("r",)).expression
     with pytest.raises(ValueError, match="library: got 'jax'"):
         HUBER.function("jax")
