@@ -119,6 +119,7 @@ class Record:
     avoid: str
     builtin: Callable[..., Tensor] | None = None  # the same loss in torch.nn.functional
     limits: tuple[Limit, ...] = ()
+    short: str = ""  # for legends
 
 
 class Loss:
@@ -235,6 +236,7 @@ def loss(
     aliases: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     builtin: Callable[..., Tensor] | None = None,
     limits: tuple[Limit, ...] = (),
+    short: str = "",
 ) -> Callable[[Callable[..., Tensor]], Loss]:
     """Declare an elementwise loss and register it. The decorated function is its stable tensor code.
 
@@ -257,6 +259,7 @@ def loss(
         avoid=avoid,
         builtin=builtin,
         limits=limits,
+        short=short or title.removesuffix(" loss"),
     )
 
     def declare(function: Callable[..., Tensor]) -> Loss:

@@ -16,6 +16,7 @@ from lossbook.loss import Limit, Parameter, Reduction, Traits, loss, reduce
 
 @loss(
     title="Mean squared error",
+    short="MSE",
     chinese="均方误差损失（L2 损失）",
     formula="r**2",
     traits=Traits(convex=True, lipschitz="oo", supremum="oo", redescending=False, degree=2),
@@ -77,6 +78,7 @@ def mse(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tens
 
 @loss(
     title="Mean absolute error",
+    short="MAE",
     chinese="平均绝对误差损失（L1 损失）",
     formula="Abs(r)",
     traits=Traits(convex=True, lipschitz="1", supremum="oo", redescending=False, kinks=("0",), degree=1),

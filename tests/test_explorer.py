@@ -548,7 +548,7 @@ def test_the_island_has_a_described_figure_and_its_data():
     data = data_of(text)
     assert data["id"] == "first"
     assert data["parameters"][0]["default"] == 2.0
-    assert 'aria-label="Curves of the Huber loss and its gradient over the residual' in text
+    assert 'aria-label="Huber loss and its gradient over the residual' in text
 
 
 def test_nothing_in_the_data_can_end_the_script():
@@ -926,7 +926,7 @@ def test_colors_follow_the_theme(visit, address, scheme, expected):
 
 def test_without_javascript_the_figure_is_there(visit):
     page = visit(java_script_enabled=False)
-    assert page.get_by_role("img", name="Curves of the Huber loss").is_visible()
+    assert page.get_by_role("img", name="Huber loss and its gradient").is_visible()
     assert page.locator(".lb-figure").count() == 4
 
 

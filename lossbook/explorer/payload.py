@@ -59,13 +59,6 @@ def make_payload(
     return payload
 
 
-def label(loss: Loss) -> str:
-    """A short name for legends: ``"Huber"``, ``"MSE"``."""
-    if len(loss.name) <= 4:
-        return loss.name.upper()
-    return re.sub(r" loss$", "", loss.title)
-
-
 def defaults(payload: Payload) -> dict[str, float]:
     """The starting value of every parameter."""
     return {one["name"]: one["default"] for one in payload["parameters"]}
@@ -85,10 +78,10 @@ def describe(payload: Payload) -> str:
     first, *others = payload["losses"]
     rest = f", compared with {', '.join(one['label'] for one in others)}" if others else ""
     what = {
-        "curve": f"Curves of the {_lower(first['title'])} and its gradient over the {payload['xlabel']}{rest}",
-        "sample": f"Data points on a line and the constant that minimizes the {_lower(first['title'])}{rest}",
-        "fit": f"Data points in the plane and the straight line that minimizes the {_lower(first['title'])}{rest}",
-    }[payload["scene"]]
+        "curve": f"{first['title']} and its gradient over the {payload.get('xlabel')}",
+        "sample": f"{first['title']}: data points on a line, and the constant that minimizes the sum of their losses",
+        "fit": f"{first['title']}: data points in the plane, and the line that minimizes the sum of their losses",
+    }[payload["scene"]] + rest
     settings = ", ".join(f"{name} = {value:g}" for name, value in defaults(payload).items())
     return what + (f"; {settings}." if settings else ".")
 
@@ -190,7 +183,7 @@ def _loss(loss: Loss) -> dict[str, Any]:
     return {
         "name": loss.name,
         "title": loss.title,
-        "label": label(loss),
+        "label": loss.record.short,
         "variable": loss.formula.variables[0],
         "parameters": list(loss.formula.parameters),
         "value": loss.formula.javascript,
@@ -314,11 +307,6 @@ def _inside(limits: list[float], values: Sequence[float]) -> list[float]:
     if min(values) < limits[0] or max(values) > limits[1]:
         raise ValueError(f"xlim: got {tuple(limits)}, expected a range that holds the data")
     return limits
-
-
-def _lower(title: str) -> str:
-    first = title.split()[0]
-    return title[0].lower() + title[1:] if first in ("Mean", "Smooth", "General", "Log-cosh") else title
 
 
 def _short(value: object) -> str:
