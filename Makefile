@@ -6,11 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NOTEBOOKS := $(wildcard index.ipynb chapters/*.ipynb)
-# nbval runs the notebooks, tools/notebooks.py keeps what they show; two at a time, each on one worker
-RUN_NOTEBOOKS := -p tools.notebooks --nbval --nbval-current-env --nbval-cell-timeout 120
+# Else ruff keeps a cache in every folder with settings of its own.
+export RUFF_CACHE_DIR := .ruff_cache
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test lint outputs bench clean
+.PHONY: help book serve test lint format outputs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,15 +24,20 @@ serve: book  ## make the book and serve it at http://localhost:8000 (PORT=...)
 
 test: lint  ## lint, types, unit tests, every notebook, then the site in a browser
 	@echo "Unit tests, doctests and notebooks ..."
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(RUN_NOTEBOOKS) lossbook tests $(NOTEBOOKS) --ignore tests/test_site.py
+	@# nbval runs the notebooks, tools/notebooks.py keeps what they show; two at a time, each on one worker
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -p tools.notebooks --nbval lossbook tests $(NOTEBOOKS) --ignore tests/test_site.py
 	@echo "The site, made from the notebooks that just ran ..."
 	@$(BIN)/python -m tools.book
 	@$(BIN)/python -m pytest -n 2 tests/test_site.py
 
 lint: $(READY)  ## ruff (code and notebooks) and mypy
 	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff format --check . || { echo "Run make format and look at what it changed."; exit 1; }
 	@$(BIN)/mypy
+
+format: $(READY)  ## write code and notebooks as lint wants them
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
 outputs: $(READY)  ## run what changed and store the outputs in the notebooks
 	@$(BIN)/python -m tools.book outputs
@@ -47,6 +52,5 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LossBook needs Python 3.11 or newer; try: make PYTHON=python3.12 book")'
 	@echo "Making the environment in $(VENV) (once, a minute or a few) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --progress-bar on -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m tools.install
 	@touch $@

@@ -23,9 +23,9 @@ from lossbook.loss import Limit, Parameter, Reduction, Traits, loss, reduce
     aliases={
         "PyTorch": ("torch.nn.MSELoss", "F.mse_loss"),
         "Keras": ("MeanSquaredError", "mean_squared_error"),
-        "scikit-learn": ("HalfSquaredError", "squared_error"),
+        "scikit-learn": ("mean_squared_error",),
         "Optax": ("squared_error",),
-        "also": ("L2", "L2Loss", "quadratic"),
+        "also": ("L2", "quadratic"),
     },
     references=("legendre1805", "gauss1809"),
     use="The errors are roughly Gaussian, and large ones deserve the most attention. It estimates the mean.",
@@ -36,7 +36,8 @@ def mse(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tens
     """Squared error, averaged: the loss whose best constant is the mean.
 
     ``r**2`` with ``r = input - target``, in the squared unit of the target. There is no factor of one half,
-    as in `torch.nn.functional.mse_loss`; scikit-learn's ``HalfSquaredError`` and Optax's ``l2_loss`` have one.
+    as in `torch.nn.functional.mse_loss`; scikit-learn's ``HalfSquaredError``, Optax's ``l2_loss`` and others named
+    L2 have one.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def mse(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tens
     aliases={
         "PyTorch": ("torch.nn.L1Loss", "F.l1_loss"),
         "Keras": ("MeanAbsoluteError", "mean_absolute_error"),
-        "scikit-learn": ("AbsoluteError", "absolute_error"),
+        "scikit-learn": ("mean_absolute_error", "absolute_error"),
         "also": ("L1", "least absolute deviations"),
     },
     references=("boscovich1757", "laplace1774"),
@@ -275,13 +276,14 @@ def huber(input: Tensor, target: Tensor, *, delta: float = 1.0, reduction: Reduc
     formula="log(cosh(r))",
     traits=Traits(convex=True, lipschitz="1", supremum="oo", redescending=False),
     aliases={
-        "Keras": ("LogCosh", "log_cosh", "logcosh"),
+        "Keras": ("LogCosh", "log_cosh"),
         "Optax": ("log_cosh",),
         "torchmetrics": ("LogCoshError",),
+        "also": ("logcosh",),
     },
     references=("green1990",),
     limits=(Limit("it is the log of the mean of exp(r) and exp(-r)", "log((exp(r) + exp(-r))/2)"),),
-    use="You want Huber's shape with every derivative continuous, for second-order optimizers say.",
+    use="You want Huber's shape with continuous derivatives of every order. (Newton's method needs a line search.)",
     avoid="The residual at which the square should end is not near 1 in your unit: rescale first, or use huber.",
 )
 def log_cosh(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:

@@ -82,7 +82,7 @@ def charbonnier(input: Tensor, target: Tensor, *, c: float = 1.0, reduction: Red
     parameters=(SCALE,),
     traits=Traits(convex=False, lipschitz="1/(sqrt(2)*c)", supremum="oo", redescending=True),
     aliases={"also": ("Lorentzian",), "SciPy": ("cauchy",)},
-    references=("black1996", "barron2019"),
+    references=("holland1977", "black1996", "barron2019"),
     use="Errors have heavy tails: it is the likelihood of the Cauchy distribution.",
     avoid="You cannot afford a good starting point: the objective can have several minima.",
     limits=(Limit("c → ∞, times c², is half of the squared error", "(r/c)**2/2", {"c": 1e9}, tolerance=1e-9),),
@@ -138,7 +138,7 @@ def cauchy(input: Tensor, target: Tensor, *, c: float = 1.0, reduction: Reductio
     formula="2*(r/c)**2/((r/c)**2 + 4)",
     parameters=(SCALE,),
     traits=Traits(convex=False, lipschitz="3*sqrt(3)/(8*c)", supremum="2", redescending=True),
-    aliases={"also": ("GMC",)},
+    aliases={"also": ("GM",)},
     references=("geman1985", "barron2019"),
     use="Gross outliers must be ignored and a rough fit is at hand to start from.",
     avoid="You start far away: the gradient is almost zero there.",
@@ -377,8 +377,10 @@ def general_robust(
 
     Notes
     -----
-    The square overflows from ``|r| = 1.8e19 c`` in float32 and bfloat16. `gradient` loses digits below an `alpha`
-    of about -1e6, where the loss is Welsch's to six digits; minus infinity itself is exact.
+    From ``|r| = 1.8e19 c`` the square overflows in float32 and bfloat16. For ``alpha >= 0`` the loss is then
+    infinite, and for ``0 < alpha < 2`` autograd's gradient is NaN; for ``alpha < 0`` both stay right. `gradient`
+    loses digits below an `alpha` of about -1e6, where the loss is Welsch's to six digits; minus infinity itself is
+    exact.
 
     Examples
     --------

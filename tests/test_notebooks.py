@@ -75,7 +75,7 @@ def run(folder: Path, *options: str, **files: list[nbformat.NotebookNode]) -> su
     (folder / "pytest.ini").write_text("[pytest]\n")
     for name, cells in files.items():
         nbformat.write(v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
-    command = [sys.executable, "-m", "pytest", "-p", "tools.notebooks", "--nbval-current-env", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-p", "tools.notebooks", "-p", "no:cacheprovider"]
     command += [*(options or ["--nbval"]), "--rootdir", str(folder), "--confcutdir", str(folder), str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 

@@ -9,7 +9,7 @@ import yaml
 from nbformat import v4, write
 
 import lossbook as lb
-from tools import book, catalogue, icons, notebooks
+from tools import book, catalogue, icons, install, notebooks
 
 
 @pytest.fixture
@@ -93,6 +93,39 @@ def test_pages_are_those_of_the_table_of_contents(tree: Path) -> None:
     assert book.pages(tree) == ["index", "other"]
 
 
+def test_a_page_without_a_file_is_named_before_anything_runs(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "run_notebooks", lambda root: pytest.fail("a notebook ran"))
+    with pytest.raises(book.BookError, match=r"^other in _toc.yml has neither other.ipynb nor other.md$"):
+        book.make(tree)
+    (tree / "other.md").write_text("# Other\n")
+    book.check_pages(tree)
+
+
+def test_all_pages_are_built_again_where_one_depends_on_what_changed(tree: Path) -> None:
+    files = {
+        "_config.yml": b"title: A",
+        "_static/explorer.css": b"",
+        "other.md": b"# Other\n\nProse\n",
+        "index.ipynb": (tree / INDEX).read_bytes(),
+    }
+
+    def changed(name: str, text: str) -> bool:
+        return book.look(tree, files | {name: text.encode()}) != book.look(tree, files)
+
+    assert changed("_config.yml", "title: B")
+    assert changed("_static/explorer.css", "p {}")
+    assert changed("_static/new.css", "")
+    for text in ("# Another\n\nProse\n", "(place)=\n# Other\n\nProse\n", "# Other\n\n## Part\n\nProse\n"):
+        assert changed("other.md", text), text
+    assert not changed("other.md", "# Other\n\nBetter prose\n")
+    notebook = files["index.ipynb"].decode()
+    assert changed("index.ipynb", notebook.replace("Prose", "# Title"))
+    assert not changed("index.ipynb", notebook.replace("Prose", "Better prose").replace("print(1)", "# print"))
+    before = book.look(tree, files)
+    (tree / "lossbook" / "mse.py").write_text("x = 2\n")  # changes pages by what they show
+    assert book.look(tree, files) == before
+
+
 def test_outputs_are_stored_once(tree: Path, capsys: pytest.CaptureFixture) -> None:
     book.store_outputs(tree)
     stored = notebooks.read(tree / INDEX)
@@ -103,18 +136,38 @@ def test_outputs_are_stored_once(tree: Path, capsys: pytest.CaptureFixture) -> N
     assert capsys.readouterr().out.count("stored") == 1
 
 
-def test_an_unchanged_file_is_not_touched(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {"a.md": "one", "b.md": "one"}
-    monkeypatch.setattr(book, "contents", lambda root: files)
-    book.stage(tree)
+def test_an_unchanged_file_is_not_touched(tree: Path) -> None:
+    files = {"a.md": b"one", "b.md": b"one"}
+    book.stage(tree, files)
     os.utime(tree / book.BOOK / "a.md", (1, 1))
-    files |= {"b.md": "two"}
-    book.stage(tree)
+    files |= {"b.md": b"two"}
+    book.stage(tree, files)
     assert (tree / book.BOOK / "a.md").stat().st_mtime == 1
     assert (tree / book.BOOK / "b.md").read_text() == "two"
     del files["b.md"]
-    book.stage(tree)
+    book.stage(tree, files)
     assert not (tree / book.BOOK / "b.md").exists()
+
+
+def test_installing_tells_a_line_for_a_step() -> None:
+    steps = install.Steps(packages=60)
+    lines = [
+        *(f"Collecting package{number}==1 (from -r requirements.txt (line {number}))\n" for number in range(60)),
+        "  Using cached sympy-1.14.0-py3-none-any.whl.metadata (12 kB)\n",
+        "Requirement already satisfied: pip in ./lib (24.0)\n",
+        "Using cached sympy-1.14.0-py3-none-any.whl (6.3 MB)\n",
+        "Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (888.1 MB)\n",
+        "Downloading nvidia_cudnn_cu12-9.1-py3-none-manylinux2014_x86_64.whl (1.2 GB)\n",
+        "Installing collected packages: mpmath, sympy, torch\n",
+        "Successfully installed mpmath-1.3.0 sympy-1.14.0 torch-2.13.0\n",
+    ]
+    assert [told for line in lines if (told := steps.told(line))] == [
+        "found 25 of 60 packages",
+        "found 50 of 60 packages",
+        "downloading torch (888.1 MB)",
+        "downloading nvidia_cudnn_cu12 (1.2 GB)",
+        "unpacking 3 packages",
+    ]
 
 
 def test_repository_address_has_one_place() -> None:
@@ -127,13 +180,20 @@ def test_repository_address_has_one_place() -> None:
 def test_catalogue_has_every_loss() -> None:
     page = catalogue.page()
     anchors = re.findall(r"^\((catalogue-[\w-]+)\)=$", page, flags=re.M)
-    assert anchors == [catalogue.anchor(loss) for loss in lb.losses()]
+    assert anchors == [catalogue.anchor(loss) for loss in catalogue.in_order()]
     for loss in lb.losses():
         assert loss.title in page
         assert loss.chinese in page
         assert loss.latex in page
         assert loss.gradient_latex in page
     assert page.count("{raw} html") == len(lb.losses())
+
+
+def test_catalogue_has_families_as_the_table_of_contents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "pages", lambda root: ["index", "chapters/robust", "chapters/regression"])
+    assert catalogue.in_order() == [*lb.losses("robust"), *lb.losses("regression")]
+    monkeypatch.setattr(book, "pages", lambda root: ["index", "chapters/regression"])
+    assert catalogue.in_order() == [*lb.losses("regression"), *lb.losses("robust")]
 
 
 def test_fonts_hold_the_icons_in_use() -> None:

@@ -5,6 +5,8 @@ python -m tools.book outputs    run what changed, and store the outputs in the n
 """
 
 import fcntl
+import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BOOK = Path("_build") / "book"
 SITE = BOOK / "_build" / "html"
 GENERATED = {"catalogue": "tools.catalogue"}
+PAGE_SUFFIXES = (".ipynb", ".md")
+# What other pages may show or link to: headings and named places.
+NAMED = re.compile(r"^(?:#+ .*|\(.+\)=|:(?:label|name): .*)$", re.MULTILINE)
 # The first code cell of every notebook. Colab has no lossbook and gets it; its own torch stays as it is.
 SETUP = """\
 from importlib.util import find_spec
@@ -33,7 +38,7 @@ import lossbook as lb"""
 
 
 class BookError(Exception):
-    """The book could not be made; what went wrong has been printed."""
+    """The book could not be made, for the reason that it says."""
 
 
 def say(text: str) -> None:
@@ -57,8 +62,7 @@ def run_notebooks(root: Path) -> None:
     if not stale:
         return
     say(f"Running {len(stale)} of {len(notebooks.notebooks(root))} notebooks: {', '.join(map(str, stale))}")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tools.notebooks"]
-    command += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "120"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tools.notebooks", "--nbval-lax"]
     command += ["-n", str(min(2, len(stale))), "--dist", "loadfile", *map(str, stale)]
     if subprocess.run(command, cwd=root).returncode:
         raise BookError("A notebook failed (see above); the book was not built.")
@@ -89,6 +93,13 @@ def pages(root: Path) -> list[str]:
     return list(entries(yaml.safe_load((root / "_toc.yml").read_text())))
 
 
+def check_pages(root: Path) -> None:
+    """Raise unless every page of the table of contents is generated or has a file."""
+    for name in pages(root):
+        if name not in GENERATED and not any((root / f"{name}{suffix}").exists() for suffix in PAGE_SUFFIXES):
+            raise BookError(f"{name} in _toc.yml has neither {name}.ipynb nor {name}.md")
+
+
 def page(name: str, root: Path) -> tuple[str, str]:
     """The file name and the text of one page: an executed notebook, a generated page or prose."""
     if name in GENERATED:
@@ -106,31 +117,31 @@ def config(root: Path) -> str:
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
 
 
-def contents(root: Path) -> dict[str, str | bytes]:
+def contents(root: Path) -> dict[str, bytes]:
     """Every file of the assembled book: name and content."""
     from lossbook import explorer
     from tools import icons
 
-    files: dict[str, str | bytes] = dict(page(name, root) for name in pages(root))
-    for folder in ("_static", "_templates", "images"):
-        for path in notebooks.source_files(root / folder):
-            files[str(path.relative_to(root))] = path.read_bytes()
-    files["_config.yml"] = config(root)
-    files["_toc.yml"] = (root / "_toc.yml").read_text()
-    files["references.bib"] = (root / "references.bib").read_text()
-    files["_static/explorer.js"] = explorer.script()
-    files["_static/explorer.css"] = explorer.style()
-    files |= {f"_static/{name}": font for name, font in icons.fonts().items()}
-    return files
+    texts = dict(page(name, root) for name in pages(root))
+    texts["_config.yml"] = config(root)
+    texts["_static/explorer.js"] = explorer.script()
+    texts["_static/explorer.css"] = explorer.style()
+    files = {name: text.encode() for name, text in texts.items()}
+    for path in (root / "_toc.yml", root / "references.bib", *static_files(root)):
+        files[str(path.relative_to(root))] = path.read_bytes()
+    return files | {f"_static/{name}": font for name, font in icons.fonts().items()}
 
 
-def stage(root: Path) -> None:
+def static_files(root: Path) -> list[Path]:
+    """The files of the source tree that style every page."""
+    return [*notebooks.source_files(root / "_static"), *notebooks.source_files(root / "_templates")]
+
+
+def stage(root: Path, files: dict[str, bytes]) -> None:
     """Assemble the book; a file that did not change is not touched, so that its page is not built again."""
     book = root / BOOK
-    files = contents(root)
-    for name, content in files.items():
+    for name, data in files.items():
         target = book / name
-        data = content.encode() if isinstance(content, str) else content
         if not target.exists() or target.read_bytes() != data:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
@@ -151,15 +162,38 @@ def build(root: Path) -> None:
         raise BookError("The site was not built: see the warnings above.")
 
 
-def state(root: Path, *, look_only: bool = False) -> str:
-    """A hash of all that the site is made of, or of what every page shares."""
-    shared = [root / name for name in ("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt")]
-    for folder in ("_static", "_templates", "images", "tools", "lossbook"):
-        shared += notebooks.source_files(root / folder)
-    texts = [root / "references.bib", *sorted(root.glob("*.md")), *sorted(root.glob("chapters/*.md"))]
-    texts += [root / path for path in notebooks.notebooks(root)]
-    texts += [root / notebooks.EXECUTED / path for path in notebooks.notebooks(root)]
-    return notebooks.digest(root, shared if look_only else shared + texts)
+def state(root: Path) -> str:
+    """A hash of all that the site is made of."""
+    names = ("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt", "references.bib")
+    files = [*(root / name for name in names), *static_files(root), *sorted(root.glob("*.md"))]
+    files += [*sorted(root.glob("chapters/*.md"))]
+    files += [*notebooks.source_files(root / "tools"), *notebooks.source_files(root / "lossbook")]
+    files += [root / path for path in notebooks.notebooks(root)]
+    files += [root / notebooks.EXECUTED / path for path in notebooks.notebooks(root)]
+    return notebooks.digest(root, files)
+
+
+def look(root: Path, files: dict[str, bytes]) -> str:
+    """A hash of what every page depends on: styles, scripts, templates, settings, and what pages tell of others.
+
+    Sphinx builds a page again when its own text changes. A page also has the titles of the others in its sidebar
+    and may link to any heading, so where one of these changes, all pages are built.
+    """
+    whole = hashlib.sha256()
+    for name, data in sorted(files.items()):
+        if name.endswith(PAGE_SUFFIXES):
+            data = "\n".join(NAMED.findall(prose(name, data.decode()))).encode()
+        if name != "references.bib":
+            whole.update(f"{name} {len(data)}\n".encode() + data)
+    shared = [root / "tools" / "sphinx_site.py", root / "requirements.txt"]
+    return notebooks.digest(root, shared, whole.hexdigest())
+
+
+def prose(name: str, text: str) -> str:
+    """The Markdown of a page."""
+    if not name.endswith(".ipynb"):
+        return text
+    return "\n".join(cell.source for cell in nbformat.reads(text, 4).cells if cell.cell_type == "markdown")
 
 
 def remembered(root: Path, name: str, now: str) -> bool:
@@ -178,21 +212,24 @@ def make(root: Path = ROOT) -> Path:
 
 def _make(root: Path) -> Path:
     start = time.perf_counter()
+    check_pages(root)
     run_notebooks(root)
     site = root / SITE
-    whole, look = state(root), state(root, look_only=True)
+    whole = state(root)
     if remembered(root, ".whole", whole) and (site / "index.html").exists():
         say("Nothing changed: the site is up to date.")
         return site
-    if not remembered(root, ".look", look):
+    say("Assembling the pages ...")
+    files = contents(root)
+    now = look(root, files)
+    if not remembered(root, ".look", now):
         shutil.rmtree(root / BOOK, ignore_errors=True)
     (root / BOOK / ".whole").unlink(missing_ok=True)
-    say("Assembling the pages ...")
-    stage(root)
+    stage(root, files)
     say("Building the site ...")
     build(root)
     (root / BOOK / ".whole").write_text(whole)
-    (root / BOOK / ".look").write_text(look)
+    (root / BOOK / ".look").write_text(now)
     say(f"Built in {time.perf_counter() - start:.0f} s.")
     return site
 

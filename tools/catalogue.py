@@ -1,5 +1,6 @@
 """The catalogue page: every loss of the book, made from the records at each build."""
 
+from lossbook.card import card, claim, in_table
 from lossbook.loss import Loss
 
 LONG = 200  # characters of LaTeX: a formula that would make the table too wide
@@ -14,10 +15,17 @@ a loss that is added to the package appears here by itself.
 
 def page() -> str:
     """The page, as MyST Markdown."""
-    import lossbook as lb
-
-    losses = lb.losses()
+    losses = in_order()
     return "\n\n".join([INTRODUCTION, overview(losses), *map(section, losses)]) + "\n"
+
+
+def in_order() -> list[Loss]:
+    """All losses: families as the table of contents has their chapters, then as declared."""
+    import lossbook as lb
+    from tools.book import ROOT, pages
+
+    place = {name: number for number, name in enumerate(pages(ROOT))}
+    return sorted(lb.losses(), key=lambda loss: place.get(f"chapters/{loss.family}", len(place)))
 
 
 def overview(losses: list[Loss]) -> str:
@@ -26,18 +34,17 @@ def overview(losses: list[Loss]) -> str:
     for loss in losses:
         cells = (
             f"[{loss.title}](#{anchor(loss)})<br>{chinese(loss)}",
-            in_table(loss.latex),
-            trait(loss, loss.traits.convex),
-            trait(loss, loss.traits.lipschitz),
+            in_table(loss.latex) if len(loss.latex) < LONG else "by cases",
+            claim(loss.formula, loss.traits.convex),
+            claim(loss.formula, loss.traits.lipschitz),
         )
-        rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+        rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 
 def section(loss: Loss) -> str:
     """All that is declared of one loss, and its explorer."""
     from lossbook import explorer
-    from lossbook.card import card
 
     return "\n\n".join(
         [
@@ -70,17 +77,3 @@ def chapter(loss: Loss) -> str:
 def references(loss: Loss) -> str:
     """The papers of a loss."""
     return ", ".join(f"{{cite:t}}`{key}`" for key in loss.references) or "none"
-
-
-def trait(loss: Loss, value: bool | str) -> str:
-    """A trait in a word or a formula."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value == "oo":
-        return "unbounded"
-    return in_table(loss.formula.latex_of(value))
-
-
-def in_table(latex: str) -> str:
-    """LaTeX within a line, if it fits into a table."""
-    return f"${latex}$" if len(latex) < LONG else "by cases"

@@ -29,6 +29,7 @@ from nbval.plugin import IPyNbCell
 EXECUTED = Path("_build") / "executed"
 # A thread more or less changes the last digits of a sum, a random hash the order of a set.
 STEADY = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+SECONDS = 120  # that a cell may take
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FIGURES = ("text/html", "image/svg+xml")
@@ -175,9 +176,11 @@ class CountingKernel(RunningKernel):
         return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
 
 
-def pytest_configure() -> None:
-    """Put our kernel and our rules of comparison in the place of nbval's."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Put our settings, our kernel and our rules of comparison in the place of nbval's."""
     os.environ.update(STEADY)
+    config.option.nbval_current_env = True
+    config.option.nbval_cell_timeout = SECONDS
     nbval.kernel.KernelManager = SocketKernelManager
     nbval.plugin.RunningKernel = CountingKernel
     sanitize, compare = IPyNbCell.sanitize, IPyNbCell.compare_outputs
