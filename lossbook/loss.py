@@ -245,11 +245,10 @@ def loss(
     """
     names = tuple(parameter.name for parameter in parameters)
     positive = tuple(parameter.name for parameter in parameters if parameter.low >= 0)
-    written = Formula(formula, (variable.name,), names, positive)
     record = Record(
         title=title,
         chinese=chinese,
-        formula=written,
+        formula=Formula(formula, (variable.name,), names, positive),
         parameters=parameters,
         traits=traits,
         variable=variable,
