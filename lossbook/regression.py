@@ -283,7 +283,7 @@ def huber(input: Tensor, target: Tensor, *, delta: float = 1.0, reduction: Reduc
     },
     references=("green1990",),
     limits=(Limit("it is the log of the mean of exp(r) and exp(-r)", "log((exp(r) + exp(-r))/2)"),),
-    use="You want Huber's shape with continuous derivatives of every order. (Newton's method needs a line search.)",
+    use="You want Huber's shape with continuous derivatives of every order.",
     avoid="The residual at which the square should end is not near 1 in your unit: rescale first, or use huber.",
 )
 def log_cosh(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:

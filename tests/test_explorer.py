@@ -28,7 +28,7 @@ PLANE = [(0, 0.2), (1, 1.1), (2, 1.8), (3, 3.2), (4, 4.1), (5, 4.8), (6, 12)]
 
 
 def payload(loss, compare=(), scene="curve", data=None, **values):
-    return make_payload(loss, compare, scene, data, None, None, None, None, values)
+    return make_payload(loss, compare, scene=scene, data=data, **values)
 
 
 def data_of(text):

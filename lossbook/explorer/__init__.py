@@ -55,18 +55,7 @@ def style() -> str:
     return (files(__package__) / "explorer.css").read_text(encoding="utf-8")
 
 
-def explore(
-    loss: Loss,
-    compare: Sequence[Loss] = (),
-    *,
-    scene: str = "curve",
-    data: Sequence[Any] | None = None,
-    id: str | None = None,
-    point: float | None = None,
-    xlim: tuple[float, float] | None = None,
-    show: Sequence[str] | None = None,
-    **parameters: float,
-) -> Explorer:
+def explore(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> Explorer:
     """An explorer of a loss: drag, slide and compare.
 
     Parameters
@@ -76,8 +65,8 @@ def explore(
     compare
         Up to five more losses, drawn beside it; the reader switches them on and off.
     scene
-        ``"curve"``: loss and gradient over the residual. ``"sample"``: numbers on a line and the constant that fits
-        them best. ``"fit"``: points in the plane and the straight line that fits them best.
+        ``"curve"``, the default: loss and gradient over the residual. ``"sample"``: numbers on a line and the
+        constant that fits them best. ``"fit"``: points in the plane and the straight line that fits them best.
     data
         The numbers of a sample scene, or the ``(x, y)`` pairs of a fit scene.
     id
@@ -110,22 +99,10 @@ def explore(
     """
     from lossbook.explorer.widget import Explorer
 
-    payload = make_payload(loss, compare, scene, data, id, point, xlim, show, parameters)
-    return Explorer(payload, (loss, *compare))
+    return Explorer(make_payload(loss, compare, **options), (loss, *compare))
 
 
-def island(
-    loss: Loss,
-    compare: Sequence[Loss] = (),
-    *,
-    scene: str = "curve",
-    data: Sequence[Any] | None = None,
-    id: str | None = None,
-    point: float | None = None,
-    xlim: tuple[float, float] | None = None,
-    show: Sequence[str] | None = None,
-    **parameters: float,
-) -> str:
+def island(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> str:
     """The explorer as HTML, for a page that has loaded :func:`script` and :func:`style`. Arguments as for `explore`.
 
     Without JavaScript the page shows the figure at the starting values.
@@ -136,5 +113,4 @@ def island(
     """
     from lossbook.explorer.still import island_html
 
-    payload = make_payload(loss, compare, scene, data, id, point, xlim, show, parameters)
-    return island_html(payload, (loss, *compare))
+    return island_html(make_payload(loss, compare, **options), (loss, *compare))

@@ -22,14 +22,15 @@ Payload = dict[str, Any]
 
 def make_payload(
     loss: Loss,
-    compare: Sequence[Loss],
-    scene: str,
-    data: Sequence[Any] | None,
-    id: str | None,
-    point: float | None,
-    xlim: tuple[float, float] | None,
-    show: Sequence[str] | None,
-    values: Mapping[str, float],
+    compare: Sequence[Loss] = (),
+    *,
+    scene: str = "curve",
+    data: Sequence[Any] | None = None,
+    id: str | None = None,
+    point: float | None = None,
+    xlim: tuple[float, float] | None = None,
+    show: Sequence[str] | None = None,
+    **values: float,
 ) -> Payload:
     """Everything that the scene draws from. Raises TypeError or ValueError naming the argument that is wrong."""
     losses = _losses(loss, compare)
