@@ -7,7 +7,7 @@ from typing import Any
 from lossbook.formula import Formula
 from lossbook.inputs import Elementwise, Option, Parameter
 from lossbook.loss import Loss
-from lossbook.traits import WORDS
+from lossbook.traits import WORDS, Structured
 
 
 def card(loss: Loss) -> str:
@@ -77,6 +77,9 @@ def _claims(loss: Loss) -> dict[str, str]:
             low, high = said
             zeros = _places(formula, (low,) if low == high else (low, high)).replace(", ", " to ")
             rows = {"zero at": zeros if low == high else f"every residual from {zeros}", **rows}
+        elif isinstance(said, tuple) and isinstance(loss.traits, Structured):
+            rows["slope jumps"] = "where " + " or ".join(in_table(f"{formula.latex_of(x)} = 0") for x in said)
+            rows["slope jumps"] = rows["slope jumps"] if said else "nowhere"
         elif isinstance(said, tuple):
             if said or name != "jumps":
                 rows[WORDS[name]] = _places(formula, said)

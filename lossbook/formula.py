@@ -34,6 +34,8 @@ class Formula:
         zero is one of them if the formula is continuous there.
     names
         The LaTeX of parameters that is not their own name, such as ``("scale", "s")``.
+    short
+        Sums that the LaTeX names instead of writing them out, such as ``("U", "a + b - c")``.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class Formula:
     parameters: tuple[str, ...] = ()
     positive: tuple[str, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
+    short: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def symbols(self) -> dict[str, sympy.Symbol]:
@@ -79,6 +82,8 @@ class Formula:
 
         def shortest(derivative: sympy.Expr) -> sympy.Expr:
             # `simplify` would multiply fractions out; these keep them.
+            if self.short:
+                return derivative  # any other form would tear the named parts apart
             forms = [derivative, sympy.factor(derivative), sympy.trigsimp(derivative)]
             if len(self.variables) > 1:
                 forms += [sympy.expand(derivative), sympy.powsimp(derivative, deep=True)]
@@ -95,20 +100,31 @@ class Formula:
         """The same names, nothing known of their signs: what a claim such as ``"gamma <= 0"`` is read with."""
         return replace(self, positive=())
 
+    @property
+    def holds(self) -> bool:
+        """Is a part of it held fixed, so that the gradient is not the slope of the value?"""
+        return "held(" in self.text
+
     @cached_property
     def latex(self) -> str:
         """The right-hand side of the definition."""
-        return _latex(self.expression, self.names)
+        return self._printed(self.expression)
 
     def latex_of(self, text: str) -> str:
         """Any other expression in the names of this formula, as LaTeX."""
-        return _latex(self.parse(text), self.names)
+        return self._printed(self.parse(text))
 
     @cached_property
     def gradient_latex(self) -> str:
         """The right-hand side of the gradient: one expression, or a column of them."""
-        rows = [_latex(derivative, self.names) for derivative in self.derivatives]
+        rows = [self._printed(derivative) for derivative in self.derivatives]
         return rows[0] if len(rows) == 1 else r"\begin{pmatrix}" + r"\\".join(rows) + r"\end{pmatrix}"
+
+    def _printed(self, expression: sympy.Expr) -> str:
+        import sympy
+
+        short = {self.parse(text): sympy.Symbol(name) for name, text in self.short}
+        return _latex(expression.xreplace(short), (*self.names, *((name, name) for name, _ in self.short)))
 
     @cached_property
     def javascript(self) -> str:
@@ -174,8 +190,11 @@ def stable_functions() -> dict[str, Any]:
     `softplus(x)` is log(1 + exp(x)), `sigmoid(x)` its derivative, and `logsumexp(a, b, ...)` the log of a sum of
     exponentials. `softmax(a, b, ...)` is the first one's share of that sum, `others` what is left of 1, `logsoftmax`
     the logarithm of the share. `xlogy(x, y)` is x log(y), which is 0 at x = 0. `psi(m, c)` is the monotone extension
-    of cos(m theta) for a cosine c and m up to 4, `psi_slope` its derivative by c. Each is printed as a reader knows
-    it, and computed so that it is finite where it should be. Those of the page are in `explorer/formula.js`.
+    of cos(m theta) for a cosine c and m up to 4, `psi_slope` its derivative by c. `held(x)` is x, whose derivative is
+    taken for zero, as that of a detached tensor. `overlap(x1, x2, u1, u2)` is the length that two intervals share,
+    `hull` that of the least interval around both; their slopes `meets` (does this end of the first lie within the
+    second?) and `before` (a < b) are 1/2 at a tie, as torch's are. Each is printed as a reader knows it, and computed
+    so that it is finite where it should be. Those of the page are in `explorer/formula.js`.
     """
     import mpmath
     import numpy as np
@@ -317,8 +336,96 @@ def stable_functions() -> dict[str, Any]:
         def _latex(self, printer: Any, exp: str = "") -> str:
             return str(printer._print(self.args[0] * sympy.log(self.args[1])))
 
-    every = (softplus, sigmoid, logsumexp, softmax, others, logsoftmax, xlogy, psi, psi_slope)
+    class held(Stable):
+        nargs = 1
+        code: ClassVar = {"torch": lambda x: x, "numpy": lambda x: x, "mpmath": lambda x: x}
+
+        def fdiff(self, argindex: int = 1) -> Any:
+            return sympy.S.Zero
+
+        def _latex(self, printer: Any, exp: str = "") -> str:
+            return _power(rf"\operatorname{{sg}}\left({printer._print(self.args[0])}\right)", exp)
+
+    class overlap(Stable):
+        nargs = 4
+        code: ClassVar = {
+            "torch": lambda *x: _shared(torch, *map(torch.as_tensor, x)).clamp(min=0),
+            "numpy": lambda *x: np.maximum(_shared(np, *x), 0.0),
+            "mpmath": lambda a, b, c, d: max(mpmath.mpf(0), min(b, d) - max(a, c)),
+        }
+
+        def fdiff(self, argindex: int = 1) -> Any:
+            ends = self.args if argindex < 3 else (*self.args[2:], *self.args[:2])
+            return -meets(1, *ends) if argindex in (1, 3) else meets(2, *ends)
+
+        def _latex(self, printer: Any, exp: str = "") -> str:
+            return _power(f"o_{{{_axis(self.args)}}}", exp)
+
+    class meets(Stable):
+        nargs = 5
+        code: ClassVar = {
+            "torch": lambda i, *x: _meets(torch, i, *map(torch.as_tensor, x)),
+            "numpy": lambda i, *x: _meets(np, i, *x),
+            "mpmath": lambda i, a, b, c, d: (
+                mpmath.mpf(min(b, d) >= max(a, c)) * (mpmath.sign(a - c if i == 1 else d - b) + 1) / 2
+            ),
+        }
+
+        def _latex(self, printer: Any, exp: str = "") -> str:
+            i, a, b, low, high = map(printer._print, self.args)
+            return _power(rf"\left[{low} < {a if i == '1' else b} < {high}\right]", exp)
+
+    class hull(Stable):
+        nargs = 4
+        code: ClassVar = {
+            "torch": lambda *x: _hull(torch, *map(torch.as_tensor, x)),
+            "numpy": lambda *x: _hull(np, *x),
+            "mpmath": lambda a, b, c, d: max(b, d) - min(a, c),
+        }
+
+        def fdiff(self, argindex: int = 1) -> Any:
+            a, b, c, d = self.args if argindex < 3 else (*self.args[2:], *self.args[:2])
+            return -before(a, c) if argindex in (1, 3) else before(d, b)
+
+        def _latex(self, printer: Any, exp: str = "") -> str:
+            return _power(f"c_{{{_axis(self.args)}}}", exp)
+
+    class before(Stable):
+        nargs = 2
+        code: ClassVar = {
+            "torch": lambda a, b: (torch.sign(torch.as_tensor(b) - a) + 1) / 2,
+            "numpy": lambda a, b: (np.sign(b - a) + 1) / 2,
+            "mpmath": lambda a, b: (mpmath.sign(b - a) + 1) / 2,
+        }
+
+        def _latex(self, printer: Any, exp: str = "") -> str:
+            a, b = map(printer._print, self.args)
+            return _power(rf"\left[{a} < {b}\right]", exp)
+
+    boxes = (overlap, meets, hull, before)
+
+    every = (softplus, sigmoid, logsumexp, softmax, others, logsoftmax, xlogy, psi, psi_slope, held, *boxes)
     return {one.__name__: one for one in every}
+
+
+def _shared(library: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """How much of [a, b] and [c, d] is common; negative is the gap between them."""
+    return library.minimum(b, d) - library.maximum(a, c)
+
+
+def _hull(library: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """The length of the least interval around both."""
+    return library.maximum(b, d) - library.minimum(a, c)
+
+
+def _meets(library: Any, i: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Does end number i of [a, b] lie within [c, d], so that the overlap ends there? 1/2 where both end."""
+    return (_shared(library, a, b, c, d) >= 0) * (library.sign(a - c if i == 1 else d - b) + 1) / 2
+
+
+def _axis(arguments: tuple[Any, ...]) -> str:
+    """The axis along which two intervals lie: x for [x1, x2]."""
+    return str(arguments[0]).rstrip("0123456789")
 
 
 def _psi(library: Any, m: Any, theta: Any) -> tuple[Any, Any]:
@@ -350,10 +457,10 @@ def _power(base: str, exponent: str) -> str:
 
 
 def _for_arrays(expression: sympy.Expr) -> sympy.Expr:
-    """The constants as numbers: torch has no logarithm of a Python number such as `log(2)`."""
+    """The constants as numbers: torch has no logarithm or power of a Python number, such as `log(2)`."""
     import sympy
 
-    constants = {part for part in expression.atoms(sympy.Function) if part.is_number}
+    constants = {part for part in expression.atoms(sympy.Function, sympy.Pow) if part.is_number}
     return expression.xreplace({part: part.evalf(17) for part in constants})
 
 

@@ -200,10 +200,13 @@ READ = 65_536  # labels and probabilities that are read
 
 
 def beginning(tensor: Tensor) -> Tensor:
-    """The first rows of a large tensor, without a copy."""
-    if tensor.numel() <= READ:
-        return tensor
-    return tensor[: -(-READ * len(tensor) // tensor.numel())]
+    """The first rows of a large tensor, without a copy; of its first image, if that alone is large."""
+    while tensor.numel() > READ:
+        rows = -(-READ * len(tensor) // tensor.numel())
+        if rows > 1 or tensor.dim() == 1:
+            return tensor[:rows]
+        tensor = tensor[0]
+    return tensor
 
 
 def within(name: str, tensor: Tensor, low: float, high: float, what: str) -> None:
@@ -255,9 +258,15 @@ class Inputs:
     """The tensors of a loss. A kind of loss is a subclass or an instance of it."""
 
     names: tuple[str, ...] = ("input", "target")
+    optional: tuple[str, ...] = ()  # the last of these names, which may be left out: the loss is given None
     by: tuple[str, ...] = ("input",)  # the tensors that `gradient` differentiates by
     reductions: tuple[str, ...] = REDUCTIONS
-    label: Parameter | None = None  # the target, where the formula has a name for it
+    label: Parameter | None = None  # the target, where the formula has a name for it and every element has one
+    labels: tuple[Parameter, ...] = ()  # numbers of the target that the formula names, such as the true box
+    symbols: Mapping[str, str] = MappingProxyType({})  # LaTeX of the formula's variables that is not their own name
+    short: Mapping[str, str] = MappingProxyType({})  # what the LaTeX names instead of writing it out: {"U": "a + b"}
+    embeddings: tuple[str, ...] = ()  # the tensors of vectors that are compared, for `EmbeddingTraits`
+    features = -1  # the axis of the vectors' components
     scene = "curve"  # of the explorer
     where = ""  # in words: for which small case the formula is written
     domain: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -270,11 +279,26 @@ class Inputs:
         raise NotImplementedError
 
     def at(self, *values: Tensor, **setting: float) -> tuple[Tensor, ...]:
-        """The tensors at which the loss, with reduction "none", is the formula of these values, one sample each."""
+        """The tensors at which the loss, with reduction "none", is the formula of these values, one sample each.
+
+        If `one_by_one`, each value is a single number, and the formula is the sum over the batch that is made of them.
+        """
         raise NotImplementedError
+
+    def allowed(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Random values of the formula's variables, made such that they are possible together."""
+        return values
 
     def samples(self) -> Iterator[tuple[Tensor, ...]]:
         """Random float64 tensors of ordinary size, in every shape that is allowed."""
+        raise NotImplementedError
+
+    def counted(self, *tensors: Tensor) -> int | None:
+        """How many losses the mean is over. None: all of `reduction="none"`; 0: the tensors do not tell."""
+        return None
+
+    def perfect(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """The sample with a truth that leaves no doubt, and the input that says it with certainty."""
         raise NotImplementedError
 
     def truth(self, label: int, rows: Tensor) -> Tensor:

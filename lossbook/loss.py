@@ -43,10 +43,13 @@ from lossbook.inputs import (
 )  # fmt: skip
 from lossbook.traits import (
     AnyTraits,
+    BoxTraits,
     DivergenceTraits,
+    EmbeddingTraits,
     FeatureTraits,
     LabelTraits,
     MarginTraits,
+    MaskTraits,
     ScoreTraits,
     SetTraits,
     Traits,
@@ -54,9 +57,9 @@ from lossbook.traits import (
 
 __all__ = [
     "CLASS_WEIGHT", "DISTANCE", "DTYPES", "IGNORE_INDEX", "LOGIT", "MARGIN", "PROBABILITY", "REDUCTIONS", "RESIDUAL",
-    "DivergenceTraits", "Elementwise", "FeatureTraits", "Inputs", "LabelTraits", "Limit", "Loss", "MarginTraits",
-    "Option", "Parameter", "Record", "Reduction", "ScoreTraits", "Scores", "SetTraits", "Traits",
-    "elementwise_weight", "get", "loss", "losses", "reduce", "validate_pair",
+    "BoxTraits", "DivergenceTraits", "Elementwise", "EmbeddingTraits", "FeatureTraits", "Inputs", "LabelTraits",
+    "Limit", "Loss", "MarginTraits", "MaskTraits", "Option", "Parameter", "Record", "Reduction", "ScoreTraits",
+    "Scores", "SetTraits", "Traits", "elementwise_weight", "get", "loss", "losses", "reduce", "validate_pair",
 ]  # fmt: skip
 
 NARROW = tuple(dtype for dtype in INTEGERS if dtype != torch.int64)
@@ -139,7 +142,7 @@ class Loss:
     @property
     def sliders(self) -> tuple[Parameter, ...]:
         """Every number that the formula depends on beside its variables: the label, if any, and the parameters."""
-        return ((self.takes.label,) if self.takes.label else ()) + self.parameters
+        return _labels(self.takes) + self.parameters
 
     @property
     def defaults(self) -> dict[str, float]:
@@ -164,7 +167,7 @@ class Loss:
 
     def __call__(self, *tensors: Tensor, **arguments: Any) -> Tensor:
         tensors, reduction, arguments = self._bind(tensors, arguments)
-        dtypes = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+        dtypes = {x.dtype for x in tensors if x is not None and x.is_floating_point()}
         if len(dtypes) == 1 and dtypes <= {torch.float32, torch.float64}:
             return self.function(*tensors, reduction=reduction, **arguments)
         dtype = functools.reduce(torch.promote_types, dtypes)
@@ -185,7 +188,7 @@ class Loss:
         """
         tensors, reduction, arguments = self._bind(tensors, arguments)
         # In float64, so that no power or square inside a formula overflows in the dtype of the input.
-        exact = torch.float32 if any(tensor.device.type == "mps" for tensor in tensors) else torch.float64
+        exact = torch.float32 if any(x is not None and x.device.type == "mps" for x in tensors) else torch.float64
         arguments = {name: _as(exact, (value,))[0] for name, value in arguments.items()}
         derivative = self._closed_form or self._from_the_formula
         found = derivative(*_as(exact, tensors), reduction=reduction, **arguments)
@@ -264,12 +267,13 @@ class Loss:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Tensors may be given by name as well."""
         names = self.takes.names
-        missing = [name for name in names[len(tensors) :] if name not in arguments]
+        rest = dict.fromkeys(self.takes.optional) | dict(arguments)
+        missing = [name for name in names[len(tensors) :] if name not in rest]
         if missing or len(tensors) > len(names):
             got = f"no {missing[0]!r}" if missing else f"{len(tensors)} tensors"
             raise TypeError(f"{self.name}: got {got}, expected {', '.join(names)}; everything else by keyword")
-        rest = dict(arguments)
-        return (*tensors, *(rest.pop(name) for name in names[len(tensors) :])), rest
+        found = (*tensors, *(rest.pop(name) for name in names[len(tensors) :]))
+        return found, {name: value for name, value in rest.items() if name not in self.takes.optional}
 
 
 def _as(dtype: torch.dtype, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -304,7 +308,7 @@ def loss(
     equal the declared defaults. `variables` are those of a formula that is not elementwise; such a loss, and one
     with options, gets its gradient by `@NAME.closed_form`.
     """
-    sliders = ((takes.label,) if takes.label else ()) + parameters
+    sliders = _labels(takes) + parameters
     record = Record(
         title=title,
         chinese=chinese,
@@ -314,7 +318,8 @@ def loss(
             # The formula of a small case may know nothing of a parameter.
             tuple(parameter.name for parameter in sliders if re.search(rf"\b{parameter.name}\b", formula)),
             tuple(parameter.name for parameter in parameters if parameter.low >= 0),
-            tuple((parameter.name, parameter.latex) for parameter in sliders),
+            (*takes.symbols.items(), *((parameter.name, parameter.latex) for parameter in sliders)),
+            tuple(takes.short.items()),
         ),
         takes=takes,
         parameters=parameters,
@@ -340,6 +345,11 @@ def loss(
         return _registry.add(Loss(function, record))
 
     return declare
+
+
+def _labels(takes: Inputs) -> tuple[Parameter, ...]:
+    """What the formula names of the target."""
+    return (takes.label,) if takes.label else takes.labels
 
 
 class _Registry:

@@ -93,7 +93,46 @@ class SetTraits:
     per_candidate: Claim = False  # is it a sum over the candidates?
 
 
-AnyTraits = Traits | MarginTraits | LabelTraits | ScoreTraits | DivergenceTraits | FeatureTraits | SetTraits
+@dataclass(frozen=True)
+class MaskTraits:
+    """A loss of a predicted and a true mask."""
+
+    convex: Claim  # in the prediction
+    symmetric: Claim | None  # is it unchanged when prediction and truth swap? None: they are of different kinds
+    zero_when_right: Claim  # for a hard mask that is predicted with certainty
+    soft_targets: Claim | None  # zero also where the prediction is a soft truth? None: no soft truth is taken
+    supremum: str
+    kinks: tuple[str, ...] = ()  # expressions that are zero where the slope jumps, as in the two classes below
+
+
+@dataclass(frozen=True)
+class BoxTraits:
+    """A loss of a predicted and a true box."""
+
+    translation: Claim  # is it unchanged when both boxes move together?
+    scale: Claim  # when both grow together?
+    symmetric: Claim  # when they swap?
+    slope_apart: Claim  # does it have a slope where the boxes do not touch?
+    supremum: str
+    kinks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EmbeddingTraits:
+    """A loss of embeddings: of pairs, of triplets or of a batch."""
+
+    translation: Claim  # is it unchanged when all embeddings move together?
+    rotation: Claim  # when all turn together?
+    length: Claim  # when each changes its length?
+    batch: Claim  # does one sample's loss depend on the other samples?
+    supremum: str | None  # None: bounded for each size of the batch
+    kinks: tuple[str, ...] = ()
+
+
+Structured = MaskTraits | BoxTraits | EmbeddingTraits
+AnyTraits = (
+    Structured | Traits | MarginTraits | LabelTraits | ScoreTraits | DivergenceTraits | FeatureTraits | SetTraits
+)
 
 # In words, as the card and the reports say it.
 WORDS = {
@@ -115,6 +154,13 @@ WORDS = {
     "rotation": "unchanged by rotation",
     "order_free": "free of the candidates' order",
     "per_candidate": "a sum over candidates",
+    "zero_when_right": "zero for a certain and right prediction",
+    "soft_targets": "zero where the prediction is a soft truth",
+    "translation": "unchanged by translation",
+    "scale": "unchanged by scale",
+    "slope_apart": "has a slope where the boxes are apart",
+    "length": "free of the embeddings' lengths",
+    "batch": "depends on the rest of the batch",
 }
 
 

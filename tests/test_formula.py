@@ -123,3 +123,10 @@ def test_derivatives_of_stable_functions_are_right(text: str) -> None:
             slope = mpmath.diff(value, (mpmath.mpf("0.3"), mpmath.mpf("0.7")), tuple(int(i == j) for j in range(2)))
             found = formula.function("mpmath", derivative=i)(mpmath.mpf("0.3"), mpmath.mpf("0.7"))
             assert abs(found - slope) < 1e-15
+
+
+def test_a_held_part_is_not_differentiated() -> None:
+    formula = Formula("held(a**2)*a", ("a",))
+    assert str(formula.derivatives[0]) == "held(a**2)" and formula.holds and not HUBER.holds
+    assert formula.function("numpy")(3.0) == 27.0 and formula.function("numpy", derivative=0)(3.0) == 9.0
+    assert r"\operatorname{sg}" in formula.latex

@@ -15,6 +15,7 @@ from lossbook.check.report import Settings
 from lossbook.formula import Formula, stable_functions
 from lossbook.inputs import RESIDUAL, Elementwise
 from lossbook.loss import Loss, Parameter
+from lossbook.traits import Structured
 
 DIGITS = 50  # that are right
 WORKING = 4 * DIGITS  # that are computed with, since a difference may lose some
@@ -117,6 +118,8 @@ def _substitute(expression: Any, values: dict[Any, Any]) -> Any:
 
 def breaks(loss: Loss, setting: Settings) -> list[float]:
     """Where the loss, its slope or its curvature jumps at these parameters; for a formula in one variable."""
+    if isinstance(loss.traits, Structured):
+        return []  # their kinks are surfaces
     texts = [x for name in ("kinks", "curvature_jumps", "jumps") for x in getattr(loss.traits, name, ())]
     return sorted(evaluate(loss, text, setting) for text in texts)
 
@@ -181,7 +184,7 @@ def scattered(loss: Loss, count: int = 40, wide: bool = False) -> Values:
         if wide:
             value[::2] *= torch.logspace(-6, math.log10(loss.record.reach / 8), len(value[::2]), dtype=torch.float64)
         found.append(value)
-    return tuple(found)
+    return loss.takes.allowed(*found)
 
 
 def places(loss: Loss, setting: Settings) -> Values:
@@ -208,10 +211,11 @@ def doubles(*numbers: float) -> Tensor:
 
 def value_at(loss: Loss, values: Tensor | Values, setting: Settings) -> Tensor:
     """The loss at values of its formula's variables."""
+    reduction = "sum" if loss.takes.one_by_one else "none"
     values = (values,) if isinstance(values, Tensor) else values
     return torch.cat(
         [
-            loss(*loss.takes.at(*some, **setting), reduction="none", **arguments(loss, setting)).reshape(-1)
+            loss(*loss.takes.at(*some, **setting), reduction=reduction, **arguments(loss, setting)).reshape(-1)
             for some in _batches(loss, values)
         ]
     )

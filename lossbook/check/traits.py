@@ -13,6 +13,7 @@ from lossbook.check.places import (
     Values,
     arguments,
     bounded,
+    call_settings,
     domain,
     doubles,
     evaluate,
@@ -22,8 +23,9 @@ from lossbook.check.places import (
     value_at,
 )  # fmt: skip
 from lossbook.check.report import Settings, Verdict, first_disagreement
+from lossbook.check.structure import STRUCTURED, surfaces
 from lossbook.loss import Loss
-from lossbook.traits import WORDS, MarginTraits
+from lossbook.traits import WORDS, MarginTraits, Structured
 
 FAR = torch.logspace(-4, 8, 400, dtype=torch.float64)
 LINE = torch.cat([-FAR.flip(0), doubles(0.0), FAR])
@@ -37,19 +39,22 @@ def trait_verdicts(loss: Loss) -> Iterator[Verdict]:
     for name, claim in vars(loss.traits).items():
         if name not in PLACES and (claim is not None or name in ("degree", "lipschitz")):
             yield _trait(loss, name, claim)
-    if len(loss.formula.variables) == 1 and hasattr(loss.traits, "kinks"):
+    if isinstance(loss.traits, Structured):
+        yield surfaces(loss)
+    elif len(loss.formula.variables) == 1 and hasattr(loss.traits, "kinks"):
         yield from _smoothness(loss)
 
 
 def _trait(loss: Loss, name: str, claim: Any) -> Verdict:
     subject = _subject(name, claim)
-    for setting in settings(loss):
+    tests = STRUCTURED if isinstance(loss.traits, Structured) else TESTS
+    for setting in call_settings(loss) if tests is STRUCTURED else settings(loss):
         # A loss with a label makes its claims for all labels together.
         if loss.takes.label and setting[loss.takes.label.name] != loss.takes.label.default:
             continue
         both_ends = isinstance(claim, tuple)
         claimed = tuple(evaluate(loss, x, setting) for x in claim) if both_ends else evaluate(loss, claim, setting)
-        if not TESTS[name](loss, claimed, setting):
+        if not tests[name](loss, claimed, setting):
             return Verdict(subject, "the numbers", "holds", f"with the claim {claimed} at {setting or 'every setting'}")
     return Verdict(subject, "the numbers", "holds")
 
