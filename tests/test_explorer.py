@@ -17,10 +17,11 @@ import traitlets
 from explorers import PAGE, data_of, samples, state, wait_until_saved
 
 import lossbook as lb
+from lossbook.check.places import slope_at, value_at
 from lossbook.explorer import explore, island, module, script, style
-from lossbook.explorer.payload import island_json, make_payload
+from lossbook.explorer.payload import SCENES, island_json, make_payload
 
-EXPLORABLE = [loss for loss in lb.losses() if len(loss.formula.variables) == 1]
+EXPLORABLE = [loss for loss in lb.losses() if SCENES["curve"].accepts(loss)]
 SAMPLE = [1.0, 2.0, 2.5, 3.0, 4.0, 9.0]
 PLANE = [(0, 0.2), (1, 1.1), (2, 1.8), (3, 3.2), (4, 4.1), (5, 4.8), (6, 12)]
 
@@ -72,14 +73,8 @@ def test_javascript_equals_torch_over_every_slider(js, loss):
     )  # fmt: skip
 
     def by_torch(setting):
-        variable = torch.tensor(xs, dtype=torch.float64, requires_grad=True)
-        tensors = loss.takes.at(variable, **setting)
-        own = {name: setting[name] for name in loss.defaults}
-        value = loss(*tensors, reduction="none", **own)
-        # The closed form is by the tensors; it is carried on to the variable.
-        by_input = loss.gradient(*(one.detach() for one in tensors), reduction="none", **own)
-        (slope,) = torch.autograd.grad(tensors[0], variable, by_input)
-        return value.detach().numpy(), slope.numpy()
+        variable = torch.tensor(xs, dtype=torch.float64)
+        return value_at(loss, variable, setting).numpy(), slope_at(loss, variable, setting).numpy()
 
     expected = np.array([by_torch(setting) for setting in settings])
     assert found.shape == expected.shape

@@ -14,7 +14,7 @@ import functools
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from lossbook.explorer.payload import SCENES, make_payload
+from lossbook.explorer.payload import SCENES, make_payload, usual_scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     from lossbook.explorer.widget import Explorer
     from lossbook.loss import Loss
 
-__all__ = ["SCENES", "explore", "island", "module", "script", "style"]
+__all__ = ["SCENES", "explore", "island", "module", "script", "style", "usual_scene"]
 
 # Each scene's own file goes before the last, see SCENES in payload.py.
-_SHARED = ("frame", "formula", "solve", "controls", "points", "logits")
+_SHARED = ("frame", "formula", "solve", "controls", "points", "embeddings", "logits", "cells")
 # What tests and curious readers may call.
 _PUBLIC = (
     "compile, minimizer, line, linspace, ticks, format, start, render, conditionalRisk, searchGrid, bestScores, "
     "lossAt, gradientAt, stepOf, inTriangle, triangleMesh, regionAbove, planeLoss, planeSectors, bell, shares, terms, "
-    "fitBell"
+    "fitBell, maskLoss, boxLoss, stepBox, embeddingLoss, edgeOf, similarityLoss, "
+    "hardestNegative, softmaxOf, attend"
 )
 
 
@@ -78,6 +79,11 @@ def explore(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> Explore
         it is lowest. ``"bars"``: three logits, their probabilities and the gradient. ``"simplex"``: the triangle of
         three probabilities. ``"plane"``: a feature among three class directions, and the sector that a margin leaves
         to the true one. ``"densities"``: a target with two bumps, and a bell that a divergence fits to it.
+        ``"mask"``: a true and a predicted mask of 6 by 6 pixels to paint, and the push of a loss in every pixel.
+        ``"boxes"``: a true and a predicted box to drag, and the pull of a loss at two corners.
+        ``"pair"``: two embeddings in the plane, the same or different. ``"triplet"``: an anchor, a positive and a
+        negative. ``"similarity"``: a small matrix of similarities and its softmax.
+        ``"attention"``: words and image regions, and where each word looks.
     id
         The name of the explorer in the page's address; from the losses' names unless given. Two explorers on one
         page need different ones.
@@ -87,7 +93,10 @@ def explore(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> Explore
         Starting values of hyperparameters, such as ``delta=2.0``, and what the scene takes: ``point``,
         ``view``, ``xlim`` and ``ylim`` (curve), ``data`` and ``xlim`` (sample, fit), ``eta`` and ``xlim``
         (risk), ``logits`` and ``target`` (bars), ``probabilities`` and ``target`` (simplex), ``feature``,
-        ``angles``, ``target`` and ``reach`` (plane), ``q``, ``gap`` and ``weight`` (densities).
+        ``angles``, ``target`` and ``reach`` (plane), ``q``, ``gap`` and ``weight`` (densities),
+        ``truth``, ``prediction`` and ``brush`` (mask), ``truth``, ``prediction``, ``descend`` and ``rate`` (boxes),
+        ``first``, ``second`` and ``same`` (pair), ``anchor``, ``positive``, ``negative`` and ``negative2`` (triplet),
+        ``similarities`` (similarity), ``words`` and ``regions`` (attention).
 
     Returns
     -------

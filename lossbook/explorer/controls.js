@@ -68,6 +68,12 @@ function makeButton(parent, text, onClick, attributes) {
   return button;
 }
 
+// Buttons above the picture that set up a case worth looking at: [[text, action], ...].
+function makeCases(app, cases) {
+  const bar = make("div", { class: "lb-cases", role: "group", "aria-label": "Cases" }, app.top);
+  for (const [text, action] of cases) makeButton(bar, text, action);
+}
+
 // A short piece of a curve, or a small bar, as the legend shows it.
 function swatch(parent, kind, drawn) {
   const root = svg("svg", { class: "lb-swatch", viewBox: "0 0 34 12", width: 34, height: 12, "aria-hidden": "true" }, parent);
@@ -122,7 +128,20 @@ function makeHandle(frame, attributes, radius, step) {
   svg("circle", { class: "lb-hit", r: 23 }, group);
   svg("circle", { class: "lb-ring", r: radius + 5 }, group);
   svg("circle", { class: "lb-dot", r: radius }, group);
-  group.addEventListener("keydown", (event) => {
+  onKeys(group, step);
+  return group;
+}
+
+// One that says which it is.
+function makeLetter(frame, attributes, letter, step) {
+  const handle = makeHandle(frame, { class: "lb-handle lb-class", ...attributes }, 11, step);
+  svg("text", { "text-anchor": "middle", dy: "0.35em", "aria-hidden": "true", text: letter }, handle);
+  return handle;
+}
+
+// What the keys of a slider ask for, as steps to the right and up.
+function onKeys(element, step) {
+  element.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const wish = {
       ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], PageUp: [0, 10], PageDown: [0, -10],
@@ -132,18 +151,24 @@ function makeHandle(frame, attributes, radius, step) {
     event.preventDefault();
     step(...wish);
   });
-  return group;
+}
+
+// Where a pointer is, in SVG pixels.
+function pointerAt(frame, event) {
+  const box = frame.root.getBoundingClientRect();
+  const scale = frame.total[0] / box.width;
+  return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
 }
 
 // Pointer drags on `target`, in SVG pixels; the pointer is captured, so a fast hand does not lose the point.
 // `start(px, py)` says what is dragged: a function `place(px, py)`.
 function dragging(target, frame, start) {
   let place = null;
-  const pixels = (event) => {
-    const box = frame.root.getBoundingClientRect();
-    const scale = frame.total[0] / box.width;
-    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
-  };
+  const pixels = (event) => pointerAt(frame, event);
+  // A finger on a handle drags it, up and down too: `touch-action` means nothing to shapes inside of an SVG.
+  target.addEventListener("touchstart", (event) => {
+    if (event.target.closest(".lb-handle")) event.preventDefault();
+  }, { passive: false });
   target.addEventListener("pointerdown", (event) => {
     if (event.button > 0) return;
     event.preventDefault();
@@ -178,6 +203,17 @@ const readers = {
     const sum = numbers.reduce((a, b) => a + b);
     return total === undefined || Math.abs(sum - total) <= 1e-6 * Math.abs(total) ? numbers : undefined;
   },
+  cells: (text, { start, levels }) => {
+    const brief = text.length === start.length && /^[0-9a-z]*$/.test(text);
+    const numbers = brief ? Array.from(text, (one) => parseInt(one, 36) / levels) : numbersIn(text);
+    const fits = numbers.length === start.length && numbers.every((value) => within(value, [0, 1]) && (levels > 1 || value % 1 === 0));
+    return fits ? numbers : undefined;
+  },
+  box: (text, { limits, least }) => {
+    const [x1, y1, x2, y2] = numbersIn(text);
+    const fits = numbersIn(text).length === 4 && [x1, y1, x2, y2].every((value) => within(value, limits));
+    return fits && x1 + least <= x2 + 1e-9 && y1 + least <= y2 + 1e-9 ? [x1, y1, x2, y2] : undefined;
+  },
   points: (text, { limits, least, most }) => {
     const [numbers, width] = [numbersIn(text), limits.length];
     if (numbers.length % width || numbers.length < least * width || numbers.length > most * width) return undefined;
@@ -186,11 +222,17 @@ const readers = {
   },
 };
 
+// Cells on the levels have one base-36 digit each.
+const digitsOf = (value, levels) => {
+  const steps = value.map((one) => Math.round(one * levels));
+  return steps.every((one, i) => one / levels === value[i]) ? steps.map((one) => one.toString(36)).join("") : null;
+};
+
 function pageLink(config, defaults, specs) {
   const prefix = `${config.id}.`;
   const parse = (name, text) => readers[specs[name].kind](text, specs[name]);
-  const write = (name, value) =>
-    (Array.isArray(value) ? value.flat().join(specs[name].kind === "some" ? "." : "_") || "none" : String(value));
+  const write = (name, value) => (specs[name].kind === "cells" && digitsOf(value, specs[name].levels))
+    || (Array.isArray(value) ? value.flat().join(specs[name].kind === "some" ? "." : "_") || "none" : String(value));
   const keyOf = (name) => specs[name].key || name;
 
   return {

@@ -105,4 +105,10 @@ def _picture(payload: Payload, losses: Sequence[Loss]) -> Any:
     return fig
 
 
-SCENE = Scene("curve", _payload, _picture, describe="{title} and its gradient over the {xlabel}")
+SCENE = Scene(
+    "curve",
+    _payload,
+    _picture,
+    describe="{title} and its gradient over the {xlabel}",
+    fits=lambda loss: hasattr(loss.takes, "axis"),  # a variable that has a name on an axis
+)

@@ -35,6 +35,12 @@ const FUNCTIONS = {
     return rest / sum;
   },
   xlogy: (x, y) => (x === 0 ? 0 : x * Math.log(y)), // 0 log 0 is 0
+  held: (x) => x, // a derivative has not gone through it
+  // What [a, b] and [c, d] share; does end i of the first lie within the second, 1/2 at a tie; the interval around both.
+  overlap: (a, b, c, d) => Math.max(0, Math.min(b, d) - Math.max(a, c)),
+  meets: (i, a, b, c, d) => (Math.min(b, d) >= Math.max(a, c) ? (Math.sign(i === 1 ? a - c : d - b) + 1) / 2 : 0),
+  hull: (a, b, c, d) => Math.max(b, d) - Math.min(a, c),
+  before: (a, b) => (Math.sign(b - a) + 1) / 2, // a < b
   // cos(m theta) of a cosine c, continued so that it keeps falling beyond pi / m, and its derivative by c: Chebyshev's
   // polynomials, with the sign and the step of the piece that holds the angle.
   psi: (m, c) => {

@@ -15,6 +15,11 @@ function make(tag, attributes, parent, namespace) {
 
 const svg = (tag, attributes, parent) => make(tag, attributes, parent, SVG);
 
+// Attributes by name; numbers are pixels, to a tenth.
+const setAll = (element, attributes) => {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, typeof value === "number" ? value.toFixed(1) : value);
+};
+
 function linspace(low, high, count) {
   const xs = new Float64Array(count);
   // A symmetric range must hold 0 exactly: weights of both ends, not a running sum.
@@ -158,4 +163,15 @@ function columnsOf(frame, xs) {
     frame.columns = Array.from(xs, (x) => `${Math.round(frame.x(x) * 10) / 10},`);
   }
   return frame.columns;
+}
+
+// An arrow from one pixel by (dx, dy), as the `d` of a path.
+function arrowPath([x, y], [dx, dy]) {
+  const length = Math.hypot(dx, dy);
+  if (!(length > 1.5)) return "";
+  const [ux, uy, head] = [dx / length, dy / length, Math.min(8, 0.6 * length)];
+  const tip = [x + dx, y + dy];
+  const text = ([a, b]) => `${a.toFixed(1)},${b.toFixed(1)}`;
+  const wing = (side) => text([tip[0] - head * (ux - side * 0.6 * uy), tip[1] - head * (uy + side * 0.6 * ux)]);
+  return `M${text([x, y])}L${text(tip)}M${wing(1)}L${text(tip)}L${wing(-1)}`;
 }

@@ -1,4 +1,4 @@
-"""What scenes of three classes share: a formula is written for class 1, and any class may be the true one."""
+"""What scenes of classes share: a formula is written for class 1, and any class may be the true one."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def shares(loss: Loss) -> str:
     return "exp" if loss.takes.log_probabilities else "softmax"
 
 
-def order(target: int) -> list[int]:
+def order(target: int, count: int = 3) -> list[int]:
     """The places of the classes with the true one first."""
-    return [target - 1, *(k for k in range(3) if k != target - 1)]
+    return [target - 1, *(k for k in range(count) if k != target - 1)]
 
 
 def at(loss: Loss, values: Mapping[str, float], logits: Any, target: int) -> tuple[np.ndarray, np.ndarray]:
     """The loss, and its gradient by the logits as the last axis, where class `target` is true."""
-    places = order(target)
+    places = order(target, len(logits))
     value, *slopes = evaluate(loss, values, *(logits[k] for k in places))
-    gradient = np.empty((*value.shape, 3))
+    gradient = np.empty((*value.shape, len(places)))
     for place, slope in zip(places, slopes, strict=True):
         gradient[..., place] = slope
     return value, gradient

@@ -11,14 +11,32 @@ from dataclasses import replace
 from typing import Any
 
 from lossbook import plot
-from lossbook.explorer import bars, curve, densities, fit, plane, risk, sample, simplex
+from lossbook.explorer import (
+    attention,
+    bars,
+    boxes,
+    curve,
+    densities,
+    fit,
+    mask,
+    pair,
+    plane,
+    risk,
+    sample,
+    similarity,
+    simplex,
+    triplet,
+)
 from lossbook.explorer.scene import SAMPLES, Payload, Scene, check_state, defaults, short, some
 from lossbook.loss import Loss, Parameter
 
 # Every scene by its name. A scene is a module here and the JavaScript file beside it.
 SCENES: dict[str, Scene] = {
-    module.SCENE.name: module.SCENE for module in (curve, sample, fit, risk, bars, simplex, plane, densities)
-}
+    module.SCENE.name: module.SCENE
+    for module in (
+        curve, sample, fit, risk, bars, simplex, plane, densities, pair, triplet, mask, boxes, similarity, attention,
+    )
+}  # fmt: skip
 MAX_COMPARE = 6
 
 
@@ -117,7 +135,7 @@ def sliders(losses: Sequence[Loss], scene: Scene) -> dict[str, Parameter]:
     found = {parameter.name: parameter for parameter in scene.sliders}
     for loss in losses:
         for parameter in loss.sliders if scene.label else loss.parameters:
-            if parameter.name not in loss.formula.parameters:
+            if parameter.name not in (loss.formula.parameters if scene.uses is None else scene.uses):
                 continue  # the formula of a small case may know nothing of it
             known = found.setdefault(parameter.name, parameter)
             if scene.apart and known.meaning != parameter.meaning:
@@ -127,15 +145,20 @@ def sliders(losses: Sequence[Loss], scene: Scene) -> dict[str, Parameter]:
 
 
 def _scene(loss: Loss, name: str | None) -> Scene:
-    name = _usual(loss) if name is None and isinstance(loss, Loss) else name or "curve"
+    if name is None and isinstance(loss, Loss):
+        name = usual_scene(loss)
+        if name is None:
+            raise ValueError(f"loss: no scene draws {loss.name}, a formula in {', '.join(loss.formula.variables)}")
+    name = name or "curve"
     if name not in SCENES:
         raise ValueError(f"scene: got {name!r}, expected one of {', '.join(map(repr, SCENES))}")
     return SCENES[name]
 
 
-def _usual(loss: Loss) -> str:
-    """The scene of a loss for which none is asked."""
-    return next(name for name in (loss.takes.scene, *SCENES) if SCENES[name].accepts(loss))
+def usual_scene(loss: Loss) -> str | None:
+    """The scene of a loss for which none is asked; None if its formula is one that no scene draws."""
+    names = (loss.takes.scene, *SCENES)
+    return next((name for name in names if name in SCENES and SCENES[name].accepts(loss)), None)
 
 
 def _losses(loss: Loss, compare: Sequence[Loss], scene: Scene) -> tuple[Loss, ...]:
@@ -183,7 +206,7 @@ def _parameters(found: Mapping[str, Parameter], values: Mapping[str, float]) -> 
 def _id(id: str | None, losses: Sequence[Loss], scene: Scene) -> str:
     if id is None:
         name = "-".join(loss.name.replace("_", "") for loss in losses)
-        return name if scene.name == _usual(losses[0]) else f"{name}-{scene.name}"
+        return name if scene.name == usual_scene(losses[0]) else f"{name}-{scene.name}"
     if not isinstance(id, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", id):
         raise ValueError(f"id: got {id!r}, expected a letter and then letters, digits and hyphens")
     return id

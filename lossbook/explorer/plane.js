@@ -3,6 +3,9 @@
 
 const DEGREE = Math.PI / 180;
 
+// An angle from 0 on and below 360, to half a degree.
+const whole = (angle) => snap(((angle % 360) + 360) % 360, 0.5) % 360;
+
 // What a formula may speak of, at a feature [angle in degrees, length]: the value of each name, and its derivatives by the
 // feature's length and by its angle (in radians). The true class is the first in every formula.
 function planeNames([angle, length], { angles, target }, center) {
@@ -86,13 +89,7 @@ scenes.plane = function (app) {
   const { config, state } = app;
   const losses = app.losses.map((loss) => planeLoss(loss, config.logits[loss.name], config.center));
   const [main] = losses;
-  // The state as a loss sees it: a margin that means something else than the first loss's has a slider of its own.
-  const renamed = losses.map((loss) => loss.parameters.map((name) => [name, `${loss.name}_${name}`])
-    .filter(([, own]) => own in app.defaults));
-  const seenBy = (loss) => {
-    const names = renamed[losses.indexOf(loss)];
-    return names.length ? { ...state, ...Object.fromEntries(names.map(([name, own]) => [name, state[own]])) } : state;
-  };
+  const seenBy = (loss) => seenState(app, loss);
   const kinds = losses.map((_, i) => (i === 0 ? "lb-loss" : `lb-overlay-${i}`));
   const scored = losses.some((loss) => loss.scored);
   const centered = losses.some((loss) => loss.variables.includes("x1"));
@@ -109,7 +106,6 @@ scenes.plane = function (app) {
   const pixels = (angle, length) => [
     frame.middle + length * frame.scale * Math.cos(angle * DEGREE), frame.middle - length * frame.scale * Math.sin(angle * DEGREE)];
   const onRim = (angle) => pixels(angle, frame.radius / frame.scale);
-  const whole = (angle) => snap(((angle % 360) + 360) % 360, 0.5) % 360;
   const angleAt = (px, py) => whole(Math.atan2(frame.middle - py, px - frame.middle) / DEGREE);
 
   const shape = (tag, names) => svg(tag, { class: names }, frame.plot);
@@ -137,12 +133,9 @@ scenes.plane = function (app) {
     if (!Number.isFinite(dx)) put(dx < 0 ? home : home + 180, state.feature[1]);
     else put(state.feature[0] - 2 * dx, state.feature[1] + dy * config.reach / 50);
   });
-  const tips = [0, 1, 2].map((k) => {
-    const tip = makeHandle(frame, { class: "lb-handle lb-class", "aria-label": `direction of class ${k + 1}`, "aria-valuemin": 0, "aria-valuemax": 360 },
-      11, (dx, dy) => turn(k, Number.isFinite(dx) ? state.angles[k] - 2 * (dx + dy) : config.state.angles.start[k]));
-    svg("text", { "text-anchor": "middle", dy: "0.35em", "aria-hidden": "true", text: k + 1 }, tip);
-    return tip;
-  });
+  const tips = [0, 1, 2].map((k) =>
+    makeLetter(frame, { "aria-label": `direction of class ${k + 1}`, "aria-valuemin": 0, "aria-valuemax": 360 }, k + 1,
+      (dx, dy) => turn(k, Number.isFinite(dx) ? state.angles[k] - 2 * (dx + dy) : config.state.angles.start[k])));
   // A press near a class turns it; anywhere else it takes the feature along.
   dragging(app.root, frame, (px, py) => {
     const away = ([x, y]) => Math.hypot(x - px, y - py);
@@ -255,11 +248,7 @@ scenes.plane = function (app) {
     const [ux, uy] = [-gradient[0] / size, gradient[1] / size]; // on the screen, where y goes down
     const side = 7 * (i % 2 ? (i + 1) / 2 : -i / 2);
     const [px, py] = pixels(...state.feature);
-    const [x, y] = [px - side * uy, py + side * ux];
-    const [ex, ey] = [x + length * ux, y + length * uy];
-    const head = Math.min(8, 0.6 * length);
-    const wing = (sign) => text([ex - head * ux + sign * 0.6 * head * uy, ey - head * uy - sign * 0.6 * head * ux]);
-    pushes[i].setAttribute("d", `M${text([x, y])}L${text([ex, ey])}M${wing(1)}L${text([ex, ey])}L${wing(-1)}`);
+    pushes[i].setAttribute("d", arrowPath([px - side * uy, py + side * ux], [length * ux, length * uy]));
   }
 
   const here = (loss) => {
@@ -352,14 +341,14 @@ scenes.plane = function (app) {
   };
 };
 
-// The table of the three classes: columns are [key, title], rows objects with these keys.
-function makeClasses(parent, columns) {
+// The table of the three classes, or of something else: columns are [key, title], rows objects with these keys.
+function makeClasses(parent, columns, what = "class", names = [1, 2, 3]) {
   const table = make("table", { class: "lb-readout lb-classes" }, parent);
   const caption = make("caption", {}, table);
   const top = make("tr", {}, make("thead", {}, table));
-  for (const title of ["class", ...columns.map((one) => one[1])]) make("th", { scope: "col", text: title }, top);
+  for (const title of [what, ...columns.map((one) => one[1])]) make("th", { scope: "col", text: title }, top);
   const body = make("tbody", {}, table);
-  const rows = [1, 2, 3].map((k) => {
+  const rows = names.map((k) => {
     const row = make("tr", {}, body);
     const name = make("th", { scope: "row" }, row);
     return { row, name, cells: columns.map(() => make("td", {}, row)), k };

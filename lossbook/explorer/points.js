@@ -65,6 +65,12 @@ function makePoints(app, frame, { at, drag, step, says, extra, limits }) {
 // Which losses are drawn: the first always, the others as switched.
 const shownLosses = (app) => app.losses.filter((loss, i) => i === 0 || app.state.show.includes(loss.name));
 
+// The state as a loss sees it: a parameter that means something else in the first loss has a slider of its own.
+function seenState({ state, defaults }, loss) {
+  const own = loss.parameters.map((name) => [name, `${loss.name}_${name}`]).filter(([, name]) => name in defaults);
+  return own.length ? { ...state, ...Object.fromEntries(own.map(([name, slider]) => [name, state[slider]])) } : state;
+}
+
 // Solutions are kept until the data or a parameter of the loss changes.
 function cached(app, solve) {
   const kept = new Map();

@@ -37,6 +37,7 @@ class Scene:
     mixed: bool = False  # may losses of different variables share the picture?
     apart: bool = False  # does a parameter that means something else in another loss get a slider of its own?
     fits: Callable[[Loss], bool] = lambda loss: True  # what the names of the variables do not tell
+    uses: tuple[str, ...] | None = None  # the parameters of losses that get a slider; None: those of their formulas
 
     def accepts(self, loss: Loss) -> bool:
         """Can this scene draw the loss?"""
@@ -74,6 +75,19 @@ def vector(
 def points(start: list[Any], limits: Sequence[Sequence[float]], least: int, most: int = 20) -> Payload:
     """A list of numbers (one pair of limits) or of (x, y) pairs (two)."""
     return {"kind": "points", "start": start, "limits": [list(pair) for pair in limits], "least": least, "most": most}
+
+
+def cells(start: Sequence[float], levels: int, key: str | None = None) -> Payload:
+    """Numbers from 0 to 1, one for each cell of a grid; with 1 level they are 0 or 1.
+
+    Where all of them are multiples of 1 / `levels` the page's address has one character for each.
+    """
+    return {"kind": "cells", "start": list(map(float, start)), "levels": levels} | _key(key)
+
+
+def box(start: Sequence[float], limits: Sequence[float], least: float) -> Payload:
+    """A box by two of its corners, (x1, y1, x2, y2), each side at least `least` long."""
+    return {"kind": "box", "start": list(map(float, start)), "limits": list(map(float, limits)), "least": float(least)}
 
 
 def _key(key: str | None) -> Payload:
@@ -119,6 +133,28 @@ def _check_vector(name: str, spec: Payload, value: Any) -> list[float]:
     return [float(x) for x in array]
 
 
+def _check_cells(name: str, spec: Payload, value: Any) -> list[float]:
+    count, hard = len(spec["start"]), spec["levels"] == 1
+    what = f"{count} numbers " + ("that are 0 or 1" if hard else "from 0 to 1")
+    array = _array(name, value, what)
+    if array.size != count:
+        raise ValueError(f"{name}: got an array of shape {array.shape}, expected {what}")
+    if not (np.isin(array, (0, 1)) if hard else (array >= 0) & (array <= 1)).all():
+        raise ValueError(f"{name}: got {short(value)}, expected {what}")
+    return [float(x) for x in array.ravel()]
+
+
+def _check_box(name: str, spec: Payload, value: Any) -> list[float]:
+    (low, high), least = spec["limits"], spec["least"]
+    what = f"x1, y1, x2, y2 from {low:g} to {high:g} with x1 + {least:g} <= x2 and y1 + {least:g} <= y2"
+    array = _array(name, value, what)
+    if array.shape != (4,):
+        raise ValueError(f"{name}: got an array of shape {array.shape}, expected {what}")
+    if not (array.min() >= low and array.max() <= high and (array[:2] + least <= array[2:] + 1e-9).all()):
+        raise ValueError(f"{name}: got {short(value)}, expected {what}")
+    return [float(x) for x in array]
+
+
 def _check_points(name: str, spec: Payload, value: Any) -> list[Any]:
     return check_data(name, value, len(spec["limits"]), spec["least"], spec["most"])
 
@@ -142,6 +178,8 @@ _CHECKS: dict[str, Callable[[str, Payload, Any], Any]] = {
     "choice": _check_choice,
     "some": _check_some,
     "vector": _check_vector,
+    "cells": _check_cells,
+    "box": _check_box,
     "points": _check_points,
 }
 

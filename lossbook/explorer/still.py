@@ -51,3 +51,40 @@ def _broken(ys: np.ndarray) -> np.ndarray:
     broken = np.array(ys, dtype=float)
     broken[1:][cut] = np.nan
     return broken
+
+
+def cells(
+    ax: Any,
+    title: str,
+    heights: np.ndarray,
+    numbers: np.ndarray,
+    low: float,
+    roles: Sequence[str] = ("loss",),
+    true: bool = True,
+) -> None:
+    """A matrix of cells, each with its number and a bar from zero; a cell reaches from `low` to 1.
+
+    `roles` are the colors of the rows, or the one color of all. `true`: are the pairs on the diagonal the true ones?
+    """
+    from matplotlib.patches import Rectangle
+
+    rows, columns = heights.shape
+    size = 0.94  # of a cell; the rest is the gap
+    for (i, j), value in np.ndenumerate(heights):
+        left, bottom = j - size / 2, i + size / 2  # the first row is on top: the axis is turned
+        edge, width = ("ink", 1.8) if true and i == j else ("zero", 0.8)
+        ax.add_patch(Rectangle((left, i - size / 2), size, size, fill=False, color=plot.COLORS[edge], linewidth=width))
+        zero, tall = bottom + size * low / (1 - low), size * np.clip(value, low, 1) / (1 - low)
+        color = plot.COLORS[roles[i % len(roles)]]
+        ax.add_patch(Rectangle((j - 0.38, zero), 0.76, -tall, color=color, alpha=0.55, linewidth=0))
+        if low < 0:
+            ax.plot([left, left + size], [zero, zero], color=plot.COLORS["zero"], linewidth=0.8)
+        text = f"{numbers[i, j]:.2f}".replace("-0.00", "0.00").replace("-", "−")
+        ax.text(j, i - 0.28 if low == 0 or value <= 0 else i + 0.28, text, ha="center", va="center", fontsize=12)
+    ax.set_title(title, fontsize=13, fontweight="normal")
+    ax.set(xlim=(-0.55, columns - 0.45), ylim=(rows - 0.45, -0.55), aspect="equal")
+    ax.set_xticks(range(columns), range(1, columns + 1))
+    ax.set_yticks(range(rows), range(1, rows + 1))
+    ax.xaxis.tick_top()
+    ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
