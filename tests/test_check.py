@@ -11,7 +11,10 @@ from planting import planted, refused_by
 from torch import Tensor
 
 import lossbook as lb
+from lossbook.check.places import call_settings, evaluate
+from lossbook.check.structure import STRUCTURED, surfaces
 from lossbook.loss import Loss, Traits, reduce
+from lossbook.traits import Structured
 
 RESIDUAL = lb.losses("regression") + lb.losses("robust")
 
@@ -318,6 +321,32 @@ def test_every_false_claim_is_refused(claim: str) -> None:
     loss, change, verdict = CLAIMS[claim]
     traits = replace(loss.traits, **change)
     assert verdict in refused_by(planted(loss, traits=traits))
+
+
+def denials() -> list[tuple[Loss, str, Any]]:
+    """Every claim of the losses on masks, boxes and embeddings, turned into its opposite."""
+    found: list[tuple[Loss, str, Any]] = []
+    for loss in lb.losses():
+        for name, said in vars(loss.traits).items() if isinstance(loss.traits, Structured) else ():
+            if isinstance(said, bool):
+                found.append((loss, name, not said))
+            elif name == "supremum" and said is not None:
+                found.append((loss, name, "1000000" if said == "oo" else "oo"))
+            elif name == "kinks":
+                found += [(loss, name, tuple(x for x in said if x != one)) for one in said]
+                found.append((loss, name, (*said, f"{loss.formula.variables[0]} - Rational(1, 3)")))
+    return found
+
+
+@pytest.mark.parametrize(("loss", "name", "denied"), denials(), ids=str)
+def test_every_claim_on_structure_is_refused_when_denied(loss: Loss, name: str, denied: Any) -> None:
+    wrong = planted(loss, traits=replace(loss.traits, **{name: denied}))
+    torch.manual_seed(0)
+    if name == "kinks":
+        assert surfaces(wrong).disagreement
+    else:
+        test = STRUCTURED[name]
+        assert not all(test(wrong, evaluate(wrong, denied, setting), setting) for setting in call_settings(wrong))
 
 
 @pytest.mark.parametrize("loss", RESIDUAL, ids=repr)
