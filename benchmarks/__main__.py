@@ -1,9 +1,9 @@
-"""The command line: `python -m benchmarks [losses|classes|slider|startup|book]`."""
+"""The command line: `python -m benchmarks [losses|classes|structures|slider|startup|book]`."""
 
 import sys
 from importlib import import_module
 
-PARTS = ("losses", "classes", "slider", "startup", "book")
+PARTS = ("losses", "classes", "structures", "slider", "startup", "book")
 
 
 def main(arguments: list[str]) -> None:

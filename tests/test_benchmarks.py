@@ -5,7 +5,7 @@ import torch
 
 import lossbook as lb
 from benchmarks import __main__ as command_line
-from benchmarks import classes, losses, timing
+from benchmarks import classes, losses, structures, timing
 
 
 def test_every_other_round_asks_the_clocks_backwards() -> None:
@@ -55,6 +55,13 @@ def test_pairs_of_class_losses_compute_the_same() -> None:
             # Keras clips its probabilities at 1e-7.
             lb.agree(f"{loss} and {rival}", ours(*tensors), theirs(*tensors), to=1e-4)
     assert "focal" in classes.run(rows=20, classes=7, anchors=50, rounds=2)
+
+
+def test_pairs_of_structured_losses_compute_the_same() -> None:
+    for loss, rival, ours, theirs, tensors in structures.pairs(share=0.02):
+        if rival not in ("the Gram matrix", "iou"):  # bounds on the time, not the same loss
+            lb.agree(f"{loss} and {rival}", ours(*tensors), theirs(*tensors), to=1e-5)
+    assert "batch_hard_triplet" in structures.run(share=0.02, rounds=2)
 
 
 def test_an_unknown_part_is_refused() -> None:
