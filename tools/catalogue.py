@@ -54,12 +54,15 @@ def section(loss: Loss) -> str:
     from lossbook import explorer
 
     # Not the loss's own name: the heading may have that.
-    shown = explorer.island(loss, id=f"explore-{loss.name.replace('_', '-')}")
+    shown = []
+    if explorer.usual_scene(loss):
+        island = explorer.island(loss, id=f"explore-{loss.name.replace('_', '-')}")
+        shown = [f"`````{{raw}} html\n{island}\n`````"]
     return "\n\n".join(
         [
             f"({anchor(loss)})=\n## {loss.title}",
             card(loss),
-            f"`````{{raw}} html\n{shown}\n`````",
+            *shown,
             f"**Chapter**: {chapter(loss)}. **References**: {references(loss)}.",
         ]
     )
