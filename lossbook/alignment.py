@@ -234,7 +234,7 @@ class Labeled(Inputs):
 
     def samples(self) -> Iterator[tuple[Tensor, ...]]:
         """Several classes, one of them with a single member; one class only; each its own; a single embedding."""
-        for labels, size in (([0, 1, 0, 2, 1, 0], 3), ([7, 7, 7], 2), ([0, 1, 2], 4), ([5], 2)):
+        for labels, size in (([0, 1, 0, 2, 1, 0, 0], 3), ([7, 7, 7], 2), ([0, 1, 2], 4), ([5], 2)):
             yield _random(len(labels), size), torch.tensor(labels)
         yield _alike(4, 3), torch.tensor([1, 0, 1, 0])
 
@@ -399,7 +399,7 @@ GAMMA3 = Parameter(
 @loss(
     title="InfoNCE loss",
     short="InfoNCE",
-    chinese="InfoNCE 损失（噪声对比估计）",
+    chinese="信息噪声对比估计损失（InfoNCE）",
     formula="-logsoftmax(s1/temperature, s2/temperature, s3/temperature)",
     variables=("s1", "s2", "s3"),
     takes=QUERIES,
@@ -730,7 +730,8 @@ def _supervised_contrastive_gradient(
 ) -> Tensor:
     logits, positive = _among_classes(embeddings, labels, temperature)
     count = positive.sum(1, keepdim=True)
-    pull = torch.where(count > 0, logits.softmax(1) - positive / count.clamp(min=1), 0) / temperature
+    share = positive.to(logits.dtype) / count.clamp(min=1)  # of integers alone, in float32
+    pull = torch.where(count > 0, logits.softmax(1) - share, 0) / temperature
     if reduction == "mean":
         pull = pull / _some(count)
     return _turn((pull + pull.T) @ _unit(embeddings), embeddings)

@@ -10,6 +10,7 @@ half of the slope. So a perfect prediction, which shares all its edges with the 
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -41,8 +42,11 @@ def _coordinate(name: str, meaning: str, default: float) -> Parameter:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
 class Boxes(Inputs):
     """Predicted and true boxes, (N, 4), or (4,) for one: corners (x1, y1, x2, y2)."""
+
+    letters: str = ""  # that the formula has beside those of the overlap
 
     scene = "boxes"
     labels = (
@@ -54,12 +58,14 @@ class Boxes(Inputs):
     short = MappingProxyType(
         {"U": UNION, "d_x": BETWEEN_X, "d_y": BETWEEN_Y, r"\delta": ANGLE, r"\alpha": WEIGHT}
     )  # fmt: skip
-    where = (
-        "a predicted box (x1, y1, x2, y2) and a true box (u1, v1, u2, v2). Along an axis, o is the length of their "
-        "overlap, c that of the least interval around both, d the distance of the centers; U is the area of the union, "
-        "δ the difference of the angles of the diagonals, and α = v/(1 − IoU + v), with v = 4δ²/π², counts as a "
-        "constant. A bracket is 1 where it is true and 0 elsewhere"
-    )
+
+    @property
+    def where(self) -> str:  # type: ignore[override]
+        """The letters of the formula, in words."""
+        return (
+            "a predicted box (x1, y1, x2, y2) and a true box (u1, v1, u2, v2). U is the area of their union and o, "
+            f"along an axis, the length of their overlap{self.letters}. A bracket is 1 where it is true and 0 elsewhere"
+        )
 
     def validate(self, *tensors: Any, **arguments: Any) -> None:
         """Raise if the tensors are not boxes of one shape."""
@@ -117,7 +123,9 @@ def _corners_in_order(name: str, boxes: Tensor) -> None:
         )
 
 
-BOXES = Boxes()
+AROUND_BOTH = "; c is the length of the least interval around both"
+CENTERS = AROUND_BOTH + ", d the distance of the centers"
+SHAPES = "; δ is the difference of the angles of the diagonals, and α = v/(1 − IoU + v), with v = 4δ²/π², a constant"
 VARIABLES = ("x1", "y1", "x2", "y2")
 
 
@@ -126,7 +134,7 @@ VARIABLES = ("x1", "y1", "x2", "y2")
     chinese="交并比损失（IoU 损失）",
     formula=f"1 - {OVERLAP}/{UNION}",
     variables=VARIABLES,
-    takes=BOXES,
+    takes=Boxes(),
     traits=BoxTraits(
         translation=True, scale=True, symmetric=True, slope_apart=False, supremum="1", kinks=EDGES + TOUCHES
     ),
@@ -204,7 +212,7 @@ def _iou_gradient(input: Tensor, target: Tensor, *, reduction: Reduction = "mean
     chinese="广义交并比损失（GIoU 损失）",
     formula=f"1 - {OVERLAP}/{UNION} + 1 - {UNION}/({AROUND})",
     variables=VARIABLES,
-    takes=BOXES,
+    takes=Boxes(AROUND_BOTH),
     traits=BoxTraits(
         translation=True, scale=True, symmetric=True, slope_apart=True, supremum="2", kinks=EDGES + TOUCHES
     ),
@@ -241,8 +249,9 @@ def giou(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Ten
     Notes
     -----
     torchvision adds 1e-7 to both denominators; nothing is added here, and 0/0 is taken to be 0 (see `iou` for boxes
-    without area). Two boxes on one line, both without width, have the loss 1; two points beside each other the loss 2.
-    Two boxes without area have no gradient.
+    without area). Two boxes on one line, both without width, have the loss 1, as have two points on it; points that
+    differ in both coordinates have the loss 2. Two points have no gradient. Two upright lines beside each other do: the
+    predicted one is widened.
 
     Examples
     --------
@@ -282,7 +291,7 @@ def _giou_gradient(input: Tensor, target: Tensor, *, reduction: Reduction = "mea
     chinese="距离交并比损失（DIoU 损失）",
     formula=f"1 - {OVERLAP}/{UNION} + ({BETWEEN_X}**2 + {BETWEEN_Y}**2)/{DIAGONAL}",
     variables=VARIABLES,
-    takes=BOXES,
+    takes=Boxes(CENTERS),
     traits=BoxTraits(
         translation=True, scale=True, symmetric=True, slope_apart=True, supremum="2", kinks=EDGES + TOUCHES
     ),
@@ -351,7 +360,7 @@ def _diou_gradient(input: Tensor, target: Tensor, *, reduction: Reduction = "mea
     chinese="完整交并比损失（CIoU 损失）",
     formula=f"1 - {OVERLAP}/{UNION} + ({BETWEEN_X}**2 + {BETWEEN_Y}**2)/{DIAGONAL} + {WEIGHT}*{SHAPE}",
     variables=VARIABLES,
-    takes=BOXES,
+    takes=Boxes(CENTERS + SHAPES),
     traits=BoxTraits(
         translation=True, scale=True, symmetric=True, slope_apart=True, supremum="5/2", kinks=EDGES + TOUCHES
     ),
@@ -360,7 +369,7 @@ def _diou_gradient(input: Tensor, target: Tensor, *, reduction: Reduction = "mea
         "also": ("CIoULoss", "complete intersection over union loss"),
     },
     references=("zheng2020", "zheng2022"),
-    use="The shape of a box matters early: it corrects width against height while the boxes still overlap little.",
+    use="Width against height must be right, and boxes may begin apart.",
     avoid="Boxes may be tiny or thin: its gradient by the shape grows as one over the size of the box.",
 )
 def ciou(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:

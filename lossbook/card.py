@@ -35,8 +35,15 @@ def _case(loss: Loss) -> list[str]:
     """For which small case the formula is written, if it is not the formula of each element."""
     if not loss.takes.where:
         return []
-    shares = ", with $p = \\operatorname{softmax}(z)$" if "p_{" in loss.latex + loss.gradient_latex else ""
-    return [f"For {loss.takes.where}{shares}:"]
+    return [f"For {loss.takes.where}{_shares(loss)}:"]
+
+
+def _shares(loss: Loss) -> str:
+    """What p stands for, if the formula says p for a softmax: of three logits, or of each row of a matrix."""
+    if "p_{" not in loss.latex + loss.gradient_latex:
+        return ""
+    of = loss.formula.shares_of
+    return f", with $p{'_i' if of.endswith('_i') else ''} = \\operatorname{{softmax}}({of})$"
 
 
 def _derivative(loss: Loss) -> str:
@@ -78,14 +85,20 @@ def _claims(loss: Loss) -> dict[str, str]:
             zeros = _places(formula, (low,) if low == high else (low, high)).replace(", ", " to ")
             rows = {"zero at": zeros if low == high else f"every residual from {zeros}", **rows}
         elif isinstance(said, tuple) and isinstance(loss.traits, Structured):
-            rows["slope jumps"] = "where " + " or ".join(in_table(f"{formula.latex_of(x)} = 0") for x in said)
-            rows["slope jumps"] = rows["slope jumps"] if said else "nowhere"
+            where = " or ".join(in_table(f"{formula.latex_of(x)} = 0") for x in said)
+            rows[f"slope{_by(formula)} jumps"] = f"where {where}" if said else "nowhere"
         elif isinstance(said, tuple):
             if said or name != "jumps":
                 rows[WORDS[name]] = _places(formula, said)
         elif name == "lipschitz" or (said is not None and name in WORDS):
             rows[WORDS[name]] = claim(formula, said, "never" if name == "zero_from" else "unbounded")
     return rows
+
+
+def _by(formula: Formula) -> str:
+    """By which variables a slope is meant, if these are few."""
+    names = ", ".join(formula.latex_of(name) for name in formula.variables)
+    return f" by {in_table(names)}" if len(formula.variables) < 4 else ""
 
 
 def claim(formula: Formula, said: bool | str | None, infinite: str = "unbounded") -> str:

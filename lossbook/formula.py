@@ -126,6 +126,17 @@ class Formula:
         short = {self.parse(text): sympy.Symbol(name) for name, text in self.short}
         return _latex(expression.xreplace(short), (*self.names, *((name, name) for name, _ in self.short)))
 
+    @property
+    def shares_of(self) -> str:
+        """What p is the softmax of, where the LaTeX says p: ``z``, ``s / tau``, or ``s_i`` for the rows of a matrix."""
+        kinds = [stable_functions()[name] for name in ("softmax", "logsoftmax", "others")]
+        share = min(self.expression.atoms(*kinds), key=str)
+        letter = self.variables[0][0]
+        if scaled := _scaled(share.args):
+            factor, symbol = scaled
+            return _latex(factor * symbol.func(letter), (*self.names, (letter, letter)))
+        return f"{letter}_i"
+
     @cached_property
     def javascript(self) -> str:
         """The formula as one JavaScript expression."""
@@ -445,11 +456,32 @@ def _first(arguments: tuple[Any, ...], index: int) -> tuple[Any, ...]:
 
 
 def _share(printer: Any, arguments: tuple[Any, ...]) -> str:
-    """The softmax probability of the first logit: p_1 for z_1, written out for anything longer."""
+    """The softmax probability of the first logit: p_1 for z_1 or z_1 / tau, written out for anything longer."""
     if all(one.is_Symbol for one in arguments):
-        return "p_{" + arguments[0].name.lstrip("abcdefghijklmnopqrstuvwxyz") + "}"
+        return "p_{" + _place(arguments[0]) + "}"
+    scaled = _scaled(arguments)
+    if scaled:
+        return "p_{" + _place(scaled[1]) + "}"
     first, *_ = terms = [f"e^{{{printer._print(one)}}}" for one in arguments]
     return rf"\frac{{{first}}}{{{' + '.join(terms)}}}"
+
+
+def _scaled(arguments: tuple[Any, ...]) -> tuple[Any, Any] | None:
+    """The factor and the first symbol, if the logits are numbered symbols that all have the same factor."""
+    shared = set.intersection(*(one.free_symbols for one in arguments))
+    own = [one.free_symbols - shared for one in arguments]
+    if any(len(symbols) != 1 for symbols in own):
+        return None
+    symbols = [next(iter(some)) for some in own]
+    factors = {one / symbol for one, symbol in zip(arguments, symbols, strict=True)}
+    # A matrix has a softmax for each row and each column: two digits would not tell which.
+    numbered = all(len(_place(symbol)) == 1 for symbol in symbols)
+    return (factors.pop(), symbols[0]) if len(factors) == 1 and numbered else None
+
+
+def _place(symbol: Any) -> str:
+    """The digits of a symbol's name."""
+    return str(symbol.name.lstrip("abcdefghijklmnopqrstuvwxyz"))
 
 
 def _power(base: str, exponent: str) -> str:

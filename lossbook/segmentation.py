@@ -317,8 +317,8 @@ def _sums(input: Tensor, target: Tensor, squared: bool, batch: bool) -> tuple[Te
 
 def _ratio(part: Tensor | float, whole: Tensor) -> Tensor:
     """A quotient that is 0, with the slope 0, where there is nothing to divide by."""
-    some = whole > 0
-    return torch.where(some, part / torch.where(some, whole, 1.0), 0.0)
+    none = whole <= 0  # NaN is not: it stays NaN
+    return torch.where(none, 0.0, part / torch.where(none, 1.0, whole))
 
 
 def _per_pixel(
@@ -805,8 +805,8 @@ def _focal_tversky_gradient(
 
 def _power(base: Tensor, exponent: float) -> Tensor:
     """A power that is 0, with the slope 0, where its base is not above 0."""
-    some = base > 0
-    return torch.where(some, torch.where(some, base, 1.0) ** exponent, 0.0)
+    none = base <= 0  # NaN is not: it stays NaN
+    return torch.where(none, 0.0, torch.where(none, 1.0, base) ** exponent)
 
 
 # --- all classes in one ratio -------------------------------------------------------------------------------
@@ -936,7 +936,8 @@ def _class_weights(true: Tensor, power: float, smooth: float) -> tuple[Tensor, T
     sizes = torch.where(true > 0, true, math.inf)
     least = sizes.amin(-1, keepdim=True)
     least = torch.where(least < math.inf, least, 1.0)
-    return torch.where(true > 0, least / sizes, 1.0) ** power, smooth * (least**power).squeeze(-1)
+    extra = (least**power).squeeze(-1)  # infinite perhaps: then 0 times it is not 0
+    return torch.where(true > 0, least / sizes, 1.0) ** power, smooth * extra if smooth else torch.zeros_like(extra)
 
 
 # --- beside cross-entropy -----------------------------------------------------------------------------------
@@ -1225,7 +1226,8 @@ def _lovasz_hinge_gradient(
     truth = _in_rows(target, batch).bool()
     errors = _hinge_errors(_in_rows(input, batch), truth)
     growth = _growth_in_place(errors, truth) * _mean_factor(errors.shape[:-1].numel(), reduction)
-    slope = torch.where(errors > 0, torch.where(truth, -growth, growth), 0.0)
+    slope = torch.where(truth, -growth, growth)
+    slope = torch.where(errors > 0, slope, 0 * errors)  # 0, or NaN
     return _from_rows(slope, input, batch)
 
 

@@ -335,7 +335,7 @@ def verification(
 
     References
     ----------
-    Zheng, Zheng and Yang (2017), *A Discriminatively Learned CNN Embedding for Person Reidentification*; the survey of
+    Zheng, Zheng and Yang (2017), *A Discriminatively Learned CNN Embedding for Person Reidentification*. For the field:
     Ye, Shen, Lin, Xiang, Shao and Hoi (2022), *Deep Learning for Person Re-Identification: A Survey and Outlook*.
 
     See Also
@@ -441,8 +441,8 @@ def cosine_embedding(
 
     References
     ----------
-    The first siamese network, of Bromley et al. (1993), was trained to wanted cosines. This form is torch's:
-    `torch.nn.CosineEmbeddingLoss`.
+    The siamese network of Bromley et al. (1993) compares by the cosine: a small angle is wanted for two genuine
+    signatures, a large one for a forgery. This form is torch's: `torch.nn.CosineEmbeddingLoss`.
 
     See Also
     --------

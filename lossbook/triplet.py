@@ -135,12 +135,12 @@ class Batch(Inputs):
         return dp, *(0.55 * dp + x for x in others)
 
     def samples(self) -> Iterator[tuple[Tensor, ...]]:
-        """Random embeddings, one of them alone in its class; a semi-hard triplet; one class only; one sample only."""
+        """Random embeddings, one of them alone in its class; a semi-hard and an easy triplet; one class; one sample."""
         for samples, classes in ((12, 4), (7, 2), (9, 3)):
             labels = torch.arange(samples) % classes
             labels[-1] = 9
             yield torch.randn(samples, 3, dtype=torch.float64), labels[torch.randperm(samples)]
-        yield torch.tensor([[0, 0], [1, 0], [0, 1.05]], dtype=torch.float64), torch.tensor([5, 5, -5])
+        yield torch.tensor([[0, 0], [1, 0], [0, 1.9]], dtype=torch.float64), torch.tensor([5, 5, -5])
         yield torch.randn(4, 2, dtype=torch.float64), torch.ones(4, dtype=torch.int64)
         yield torch.randn(1, 2, dtype=torch.float64), torch.zeros(1, dtype=torch.int64)
 
@@ -1078,7 +1078,8 @@ def n_pairs(anchor: Tensor, positive: Tensor, *, labels: Tensor | None = None, r
 def _n_pairs_gradient(
     anchor: Tensor, positive: Tensor, *, labels: Tensor | None = None, reduction: Reduction = "mean"
 ) -> tuple[Tensor, Tensor]:
-    pull = _products(anchor, positive, labels).softmax(1) - torch.eye(len(anchor), dtype=anchor.dtype)
+    pull = _products(anchor, positive, labels).softmax(1)
+    pull = pull - torch.eye(len(anchor), dtype=pull.dtype, device=pull.device)
     pull = pull / len(anchor) if reduction == "mean" else pull
     return pull @ positive, pull.T @ anchor
 
@@ -1157,8 +1158,8 @@ def margin_ranking(
 def _margin_ranking_gradient(
     input1: Tensor, input2: Tensor, target: Tensor, *, margin: float = 0.0, reduction: Reduction = "mean"
 ) -> tuple[Tensor, Tensor]:
-    inside = ~(margin - target * (input1 - input2) < 0)
-    slope = (target * inside).to(input1.dtype)
+    short = margin - target * (input1 - input2)
+    slope = torch.where(short >= 0, target.to(short.dtype), 0 * short)  # 0, or NaN
     slope = slope / slope.numel() if reduction == "mean" else slope
     return -slope, slope
 

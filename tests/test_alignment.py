@@ -318,6 +318,14 @@ def test_a_batch_of_one_has_nothing_to_lose(loss: lb.Loss) -> None:
             assert all((slope == 0).all() for slope in found)
 
 
+def test_three_positives_share_in_all_digits() -> None:
+    """A third of float32 is no third."""
+    x, y = rows(5, 3), torch.tensor([2, 2, 2, 2, 0])
+    leaf = x.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(lb.supervised_contrastive(leaf, y), leaf)
+    torch.testing.assert_close(lb.supervised_contrastive.gradient(x, y), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_supervised_contrastive_with_one_class_and_with_none_alike() -> None:
     x = rows(5, 3)
     different = torch.arange(5)

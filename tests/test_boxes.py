@@ -294,6 +294,14 @@ def test_small_boxes_in_float32(loss: lb.Loss) -> None:
     torch.testing.assert_close(found.double(), exact, rtol=1e-3, atol=1e-4)
 
 
+def test_giou_of_boxes_without_area() -> None:
+    point, line = box(0, 0, 0, 0), box(0, 0, 0, 1)
+    assert lb.giou(point, box(2, 0, 2, 0)) == 1 and lb.giou(point, box(2, 1, 2, 1)) == 2
+    assert (lb.giou.gradient(point, box(2, 1, 2, 1)) == 0).all()
+    assert lb.giou(line, line) == 1 and lb.giou(line, box(2, 0, 2, 1)) == 2
+    assert lb.giou.gradient(line, box(2, 0, 2, 1)).flatten().tolist() == [0.5, 0, -0.5, 0]
+
+
 def test_nan_gives_nan() -> None:
     bad, truth = box(0, 0, math.nan, 1), box(0, 0, 1, 1)
     for loss in ALL:

@@ -130,3 +130,11 @@ def test_a_held_part_is_not_differentiated() -> None:
     assert str(formula.derivatives[0]) == "held(a**2)" and formula.holds and not HUBER.holds
     assert formula.function("numpy")(3.0) == 27.0 and formula.function("numpy", derivative=0)(3.0) == 9.0
     assert r"\operatorname{sg}" in formula.latex
+
+
+def test_a_softmax_of_scaled_logits_is_a_probability_too() -> None:
+    formula = Formula("-logsoftmax(s1/tau, s2/tau)", ("s1", "s2"), ("tau",), ("tau",))
+    assert formula.latex == r"- \log\left(p_{1}\right)" and formula.shares_of == r"\frac{s}{\tau}"
+    assert "p_{" not in Formula("-logsoftmax(s12/tau, s13/tau)", ("s12", "s13"), ("tau",)).latex  # of which row?
+    assert "p_{" not in Formula("-logsoftmax(s1 - tau, s2)", ("s1", "s2"), ("tau",)).latex
+    assert Formula("-logsoftmax(s11, s12)", ("s11", "s12")).shares_of == "s_i"

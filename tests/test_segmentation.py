@@ -1,6 +1,7 @@
 """The losses of masks against MONAI, Kornia, Keras and loops over pixels; and masks that are empty, full or perfect."""
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -413,6 +414,29 @@ def test_degenerate_masks_are_finite(loss: lb.Loss, dtype: torch.dtype, case: st
             assert value.abs() < 1e-6, setting
         if case == "missed" and "batch" not in setting and setting.get("smooth") == 0.0 and setting.get("beta") != 0:
             assert value == 1
+
+
+@pytest.mark.parametrize("loss", [*OF_MASKS, lb.lovasz_hinge], ids=str)
+@pytest.mark.parametrize("smooth", [0.0, 1.0])
+def test_nan_gives_nan_in_its_mask(loss: lb.Loss, smooth: float) -> None:
+    """Not the loss 0, which a network that has diverged would be praised for."""
+    p, y = masks((3, 2, 5))
+    p[1, 0, 2] = float("nan")
+    given = {"smooth": smooth} if "smooth" in loss.defaults else {}
+    wrong = torch.zeros(3, 2, dtype=torch.bool)
+    wrong[1, 0] = True
+    each = loss(p, y, reduction="none", **given)
+    assert torch.equal(each.isnan(), wrong if each.dim() == 2 else wrong.any(1))
+    assert loss.gradient(p, y, **given)[1, 0].isnan().any()
+
+
+def test_a_huge_power_is_that_of_float64() -> None:
+    """9**50 is no number in float32, and 0 times infinity is not 0."""
+    p, y = masks((1, 2, 9))
+    y[:] = torch.tensor([[1.0] * 9, [0.0] * 9])
+    expected = lb.generalized_dice(p, y, power=50.0)
+    assert 0.1 < expected < 0.9
+    close(lb.generalized_dice(p.float(), y.float(), power=50.0).double(), expected, 1e-6)
 
 
 def test_an_empty_mask_and_its_smooth() -> None:

@@ -287,12 +287,11 @@ def test_n_pairs_leaves_out_its_own_class() -> None:
 
 
 def test_the_two_means() -> None:
-    """Pitfall 14: one batch, two means, and only one of them falls as triplets are solved."""
-    x = torch.tensor([[0.0], [0.2], [1.0], [1.3]], dtype=torch.float64)
+    """The numbers of pitfall 14: 2 of 8 triplets are not zero, and each of these is 0.2."""
+    x = torch.tensor([[0.0], [0.3], [0.9], [1.2]], dtype=torch.float64)
     y = torch.tensor([0, 0, 1, 1])
-    terms = [0.2, 0.0, 0.4, 0.1, 0.3, 0.5, 0.0, 0.2]
-    assert lb.batch_all_triplet(x, y).item() == pytest.approx(sum(terms) / 8)
-    assert lb.batch_all_triplet(x, y, nonzero=True).item() == pytest.approx(sum(terms) / 6)
+    assert lb.batch_all_triplet(x, y, margin=0.5).item() == pytest.approx(0.05)
+    assert lb.batch_all_triplet(x, y, margin=0.5, nonzero=True).item() == pytest.approx(0.20)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
@@ -363,6 +362,19 @@ def test_nan_stays_nan(loss: lb.Loss) -> None:
     x, y = batch()
     x[3, 1] = math.nan
     assert loss(x, y).isnan() and loss.gradient(x, y).isnan().any()
+
+
+def test_nan_stays_nan_where_scores_are_ranked() -> None:
+    x, y = torch.tensor([math.nan, 1.0]), torch.ones(2)
+    for slope in lb.margin_ranking.gradient(x, torch.zeros(2), y, margin=9.0):
+        assert slope.isnan().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("labels", [None, torch.tensor([0, 0, 1], device="meta")])
+def test_gradients_of_n_pairs_stay_on_their_device(labels: Tensor | None) -> None:
+    x = torch.empty(3, 2, device="meta")
+    for slope in lb.n_pairs.gradient(x, x, labels=labels):
+        assert slope.device == x.device and slope.shape == x.shape
 
 
 # --- the Gram matrix ----------------------------------------------------------------------------------------

@@ -25,7 +25,9 @@ NAMES = COSINES | {"n", "z1", "z2", "z3", "x1", "x2"}
 @dataclass(frozen=True)
 class _Plane(Scene):
     def accepts(self, loss: Loss) -> bool:
-        return len(loss.formula.variables) > 1 and set(loss.formula.variables) <= NAMES
+        # Two numbers may be anything, such as two pixels: here they are a feature's way from its center.
+        enough = len(loss.formula.variables) > 2 or loss.takes.scene == "plane"
+        return enough and set(loss.formula.variables) <= NAMES
 
 
 def _payload(losses: Sequence[Loss], parameters: list[Payload], *, reach: float | None = None) -> Payload:
