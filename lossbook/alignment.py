@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.inputs import INTEGERS, describe, extremes, floating
+from lossbook.inputs import extremes, floating, integers
 from lossbook.loss import EmbeddingTraits, Inputs, Limit, Parameter, Reduction, loss
 
 __all__ = ["damsm_attention", "damsm_scores"]
@@ -52,17 +52,6 @@ def _of_one_length(first: str, a: Tensor, second: str, b: Tensor) -> None:
 def _as_many(first: str, a: Tensor, second: str, b: Tensor) -> None:
     if len(a) != len(b):
         raise ValueError(f"{second}: got {len(b)} rows, expected {len(a)}: row i belongs to row i of {first}")
-
-
-def _integers(name: str, numbers: Any, count: int, like: Tensor, what: str) -> None:
-    if not isinstance(numbers, Tensor):
-        raise TypeError(f"{name}: got {describe(numbers)}, expected a torch.Tensor of {what}")
-    if numbers.dtype not in INTEGERS:
-        raise ValueError(f"{name}: got dtype {numbers.dtype}, expected {what} of dtype int64")
-    if numbers.shape != (count,):
-        raise ValueError(f"{name}: got shape {tuple(numbers.shape)}, expected {(count,)}: {what}, one for each row")
-    if numbers.device != like.device:
-        raise ValueError(f"{name}: got device {numbers.device}, expected {like.device}, the device of the embeddings")
 
 
 def _random(*shape: int) -> Tensor:
@@ -217,7 +206,7 @@ class Labeled(Inputs):
         embeddings, labels = tensors
         floating(embeddings=embeddings)
         _rows("embeddings", embeddings)
-        _integers("labels", labels, len(embeddings), embeddings, "class labels")
+        integers("labels", labels, embeddings, "class labels")
 
     def allowed(self, *values: Tensor) -> tuple[Tensor, ...]:
         """Not all cosines of four vectors are possible together."""
@@ -251,7 +240,7 @@ class Sentences(ImagesAndTexts):
         """Raise if the tensors do not fit together."""
         super().validate(*tensors)
         if tensors[2] is not None:
-            _integers("classes", tensors[2], len(tensors[0]), tensors[0], "class numbers")
+            integers("classes", tensors[2], tensors[0], "class numbers")
 
     def at(self, *values: Tensor, **setting: float) -> tuple[Tensor, ...]:
         """Two images along two axes, and sentences of length 1 at these cosines to them."""
@@ -287,7 +276,7 @@ class Captions(Inputs):
         _regions_and_words(regions, words, lengths)
         _as_many("regions", regions, "words", words)
         if classes is not None:
-            _integers("classes", classes, len(words), words, "class numbers")
+            integers("classes", classes, words, "class numbers")
 
     def allowed(self, *values: Tensor) -> tuple[Tensor, ...]:
         """The regions are at right angles."""
@@ -325,7 +314,7 @@ def _regions_and_words(regions: Any, words: Any, lengths: Any) -> None:
         if tensor.dim() != 3 or not tensor.numel():
             raise ValueError(f"{name}: got shape {tuple(tensor.shape)}, expected (B, D, {last}), none of them 0")
     _of_one_length("regions", regions, "words", words)
-    _integers("lengths", lengths, len(words), words, "the captions' numbers of words")
+    integers("lengths", lengths, words, "the captions' numbers of words")
     found = extremes(lengths)
     if found and (found[0] < 1 or found[1] > words.shape[2]):
         wrong = found[0] if found[0] < 1 else found[1]

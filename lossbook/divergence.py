@@ -16,14 +16,13 @@ from torch import Tensor
 
 from lossbook.inputs import (
     Inputs,
-    Option,
     Parameter,
     Reduction,
     beginning,
     class_axis,
-    describe,
     extremes,
     floating,
+    switch,
     validate_pair,
 )
 from lossbook.loss import DivergenceTraits, LabelTraits, Limit, loss, reduce
@@ -50,16 +49,6 @@ def _log_probabilities(name: str, tensor: Tensor) -> None:
             f"{name}: got the value {found[1]:g}, expected log-probabilities, which are at most 0; "
             "log_softmax makes them from logits, log from probabilities"
         )
-
-
-def _switch(name: str, meaning: str) -> Option:
-    """An option that is true or false. The checks try it in the tests only: it needs tensors of another kind."""
-
-    def validate(value: Any, *tensors: Tensor) -> None:
-        if not isinstance(value, bool):
-            raise TypeError(f"{name}: got {describe(value)}, expected True or False")
-
-    return Option(name, meaning, False, validate, lambda *tensors: ())
 
 
 def _random(shape: tuple[int, ...]) -> Tensor:
@@ -230,7 +219,7 @@ def _share(slopes: Tensor, reduction: Reduction, rows: int) -> Tensor:
     formula="-xlogy(p, p)",
     variables=("p",),
     takes=One(),
-    options=(_switch("log_input", "is `input` log-probabilities?"),),
+    options=(switch("log_input", "is `input` log-probabilities?", tried=False),),
     traits=LabelTraits(convex=False, lipschitz="oo", supremum="exp(-1)", proper=None),
     aliases={
         "SciPy": ("scipy.special.entr", "scipy.stats.entropy"),
@@ -306,7 +295,7 @@ def _entropy_gradient(input: Tensor, *, log_input: bool = False, reduction: Redu
     formula="xlogy(p, p) - xlogy(p, q)",
     variables=("q",),
     takes=LogPair(),
-    options=(_switch("log_target", "is `target` log-probabilities?"),),
+    options=(switch("log_target", "is `target` log-probabilities?", tried=False),),
     traits=DivergenceTraits(zero_when_equal=True, symmetric=False, supremum="oo"),
     aliases={
         "PyTorch": ("torch.nn.KLDivLoss", "F.kl_div"),

@@ -141,6 +141,16 @@ def elementwise_weight(name: str, meaning: str) -> Option:
     return Option(name, meaning, None, validate, tries)
 
 
+def switch(name: str, meaning: str, default: bool = False, tried: bool = True) -> Option:
+    """An option that is True or False; not `tried` by the checks if the other value needs other tensors."""
+
+    def validate(value: Any, *tensors: Any) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"{name}: got {describe(value)}, expected True or False")
+
+    return Option(name, meaning, default, validate, lambda *tensors: (not default,) if tried else ())
+
+
 def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
     """Does a tensor of this shape broadcast to that one, without changing it?"""
     return len(shape) <= len(to) and all(
@@ -218,6 +228,18 @@ def within(name: str, tensor: Tensor, low: float, high: float, what: str) -> Non
     if found and (found[0] < low or found[1] > high):
         wrong = found[0] if found[0] < low else found[1]
         raise ValueError(f"{name}: got the value {wrong:.10g}, expected {what} in [{low:g}, {high:g}]")
+
+
+def integers(name: str, numbers: Any, like: Tensor, what: str) -> None:
+    """Raise unless there is an integer for each row of `like`. Any will do: it is only compared with the others."""
+    if not isinstance(numbers, Tensor):
+        raise TypeError(f"{name}: got {describe(numbers)}, expected a torch.Tensor of {what}")
+    if numbers.dtype not in INTEGERS:
+        raise ValueError(f"{name}: got dtype {numbers.dtype}, expected {what} of dtype int64")
+    if numbers.shape != (len(like),):
+        raise ValueError(f"{name}: got shape {tuple(numbers.shape)}, expected {(len(like),)}: {what}, one for each row")
+    if numbers.device != like.device:
+        raise ValueError(f"{name}: got device {numbers.device}, expected {like.device}, the device of the embeddings")
 
 
 def class_axis(input: Tensor) -> int:

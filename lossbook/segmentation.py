@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.inputs import INTEGERS, beginning, class_index, describe, extremes, floating, per_sample, within
+from lossbook.inputs import INTEGERS, beginning, class_index, describe, extremes, floating, per_sample, switch, within
 from lossbook.loss import (
     CLASS_WEIGHT,
     IGNORE_INDEX,
@@ -264,22 +264,12 @@ LABELED = Labeled()
 LABELED_OR_MASKS = LabeledOrMasks()
 
 
-def _switch(name: str, meaning: str, default: bool = False) -> Option:
-    """True or False."""
-
-    def validate(value: Any, *tensors: Any) -> None:
-        if not isinstance(value, bool):
-            raise TypeError(f"{name}: got {describe(value)}, expected True or False")
-
-    return Option(name, meaning, default, validate, lambda *tensors: (not default,))
-
-
 SMOOTH = Parameter(
     "smooth", "s", "s", "pixels of agreement that are added to both halves of the ratio",
     default=1.0, low=0.0, high=math.inf, slider=(0.0, 5.0, 0.1), open_low=False,
 )  # fmt: skip
-SQUARED = _switch("squared", "add up the squares of probabilities and of the mask in the two sizes")
-BATCH = _switch("batch", "add up the pixels of all samples before the division")
+SQUARED = switch("squared", "add up the squares of probabilities and of the mask in the two sizes")
+BATCH = switch("batch", "add up the pixels of all samples before the division")
 
 
 def _needs_classes(option: Option) -> Option:
@@ -966,7 +956,7 @@ def _part(name: str, latex: str, what: str, low: float) -> Parameter:
     options=(
         _needs_classes(CLASS_WEIGHT),
         _needs_classes(IGNORE_INDEX),
-        _needs_classes(_switch("include_background", "does class 0 count in the Dice part?", True)),
+        _needs_classes(switch("include_background", "does class 0 count in the Dice part?", True)),
         BATCH,
     ),
     traits=MaskTraits(

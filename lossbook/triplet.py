@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.inputs import INTEGERS, describe, floating
+from lossbook.inputs import describe, floating, integers, switch
 from lossbook.loss import MARGIN, EmbeddingTraits, Inputs, Option, Parameter, Reduction, loss, reduce
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -109,7 +109,7 @@ class Batch(Inputs):
             raise ValueError(
                 f"embeddings: got shape {tuple(embeddings.shape)}, expected (B, D): D numbers for each of B samples"
             )
-        _check_labels(labels, len(embeddings), embeddings.device)
+        integers("labels", labels, embeddings, "class labels")
 
     def at(self, *values: Tensor, **setting: float) -> tuple[Tensor, ...]:
         """Two points on the first axis, and two at right angles to the middle between them."""
@@ -135,12 +135,13 @@ class Batch(Inputs):
         return dp, *(0.55 * dp + x for x in others)
 
     def samples(self) -> Iterator[tuple[Tensor, ...]]:
-        """Random embeddings, one of them alone in its class; a semi-hard and an easy triplet; one class; one sample."""
+        """Random embeddings, one of them alone in its class; a semi-hard anchor and easy ones; one class; one sample."""
         for samples, classes in ((12, 4), (7, 2), (9, 3)):
             labels = torch.arange(samples) % classes
             labels[-1] = 9
             yield torch.randn(samples, 3, dtype=torch.float64), labels[torch.randperm(samples)]
-        yield torch.tensor([[0, 0], [1, 0], [0, 1.9]], dtype=torch.float64), torch.tensor([5, 5, -5])
+        points = [[0, 0], [1, 0], [9, 0], [9, 0.5], [0, 1.05]]
+        yield torch.tensor(points, dtype=torch.float64), torch.tensor([5, 5, 7, 7, -5])
         yield torch.randn(4, 2, dtype=torch.float64), torch.ones(4, dtype=torch.int64)
         yield torch.randn(1, 2, dtype=torch.float64), torch.zeros(1, dtype=torch.int64)
 
@@ -217,18 +218,6 @@ class Ranking(Inputs):
             yield torch.randn(shape, dtype=torch.float64), torch.randn(shape, dtype=torch.float64), signs.double()
 
 
-def _check_labels(labels: Any, count: int, device: torch.device) -> None:
-    if not isinstance(labels, Tensor):
-        raise TypeError(f"labels: got {describe(labels)}, expected a torch.Tensor")
-    if labels.dtype not in INTEGERS or labels.shape != (count,):
-        raise ValueError(
-            f"labels: got shape {tuple(labels.shape)} and dtype {labels.dtype}, expected integers of shape "
-            f"{(count,)}: the class of each embedding"
-        )
-    if labels.device != device:
-        raise ValueError(f"labels: got device {labels.device}, expected {device}, the device of the embeddings")
-
-
 def _margin(name: str, meaning: str, default: float, zero: bool = True) -> Parameter:
     latex = "m" + (f"_{name[-1]}" if name[-1].isdigit() else "")
     return Parameter(
@@ -251,14 +240,6 @@ def _number(name: str, low: float, high: float) -> Callable[..., None]:
     return validate
 
 
-def _switch(name: str, meaning: str) -> Option:
-    def validate(value: Any, *tensors: Tensor) -> None:
-        if not isinstance(value, bool):
-            raise TypeError(f"{name}: got {describe(value)}, expected True or False")
-
-    return Option(name, meaning, False, validate, lambda *tensors: (True,))
-
-
 def _callable(value: Any, *tensors: Tensor) -> None:
     if value is not None and not callable(value):
         raise TypeError(f"distance_function: got {describe(value)}, expected None or a function of two tensors")
@@ -266,16 +247,16 @@ def _callable(value: Any, *tensors: Tensor) -> None:
 
 def _pair_labels(value: Any, *tensors: Tensor) -> None:
     if value is not None:
-        _check_labels(value, len(tensors[0]), tensors[0].device)
+        integers("labels", value, tensors[0], "class labels")
 
 
 NORM = Option("p", "the distance is the p-norm of the difference, p from 1 to infinity", 2.0,
               _number("p", 1.0, math.inf), lambda *tensors: (1.0, 3.0, math.inf))  # fmt: skip
 ADDED = Option("eps", "is added to every coordinate of the difference", EPS,
                _number("eps", 0.0, 1.0), lambda *tensors: (0.0, 0.1))  # fmt: skip
-SWAP = _switch("swap", "is the positive's distance to the negative taken instead, if it is smaller?")
-NONZERO = _switch("nonzero", "is the mean over the losses that are not zero?")
-SQUARED = _switch("squared", "are distances squared?")
+SWAP = switch("swap", "is the positive's distance to the negative taken instead, if it is smaller?")
+NONZERO = switch("nonzero", "is the mean over the losses that are not zero?")
+SQUARED = switch("squared", "are distances squared?")
 DISTANCE_FUNCTION = Option(
     "distance_function", "of two tensors (..., D), without their last axis", None, _callable,
     lambda *tensors: (lambda a, b: (a - b).square().sum(-1), lambda a, b: 1 - F.cosine_similarity(a, b, dim=-1)),

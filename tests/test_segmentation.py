@@ -1,7 +1,6 @@
 """The losses of masks against MONAI, Kornia, Keras and loops over pixels; and masks that are empty, full or perfect."""
 
 import itertools
-import math
 from collections.abc import Callable
 from typing import Any
 

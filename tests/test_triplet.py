@@ -474,10 +474,10 @@ def test_a_batch_that_does_not_fit_is_refused_by_name(loss: lb.Loss) -> None:
         ((x[0], y), ValueError, r"embeddings: got shape \(5,\), expected \(B, D\)"),
         ((x[None], y), ValueError, r"embeddings: got shape \(1, 24, 5\), expected \(B, D\)"),
         ((x[:0], y[:0]), ValueError, r"embeddings: got shape \(0, 5\)"),
-        ((x, y[:5]), ValueError, r"labels: got shape \(5,\) and dtype torch.int64, expected integers of shape \(24,\)"),
+        ((x, y[:5]), ValueError, r"labels: got shape \(5,\), expected \(24,\): class labels, one for each row"),
         ((x, y[:, None]), ValueError, r"labels: got shape \(24, 1\)"),
-        ((x, y.double()), ValueError, "labels: got shape .* and dtype torch.float64"),
-        ((x, y > 0), ValueError, "labels: got shape .* and dtype torch.bool"),
+        ((x, y.double()), ValueError, "labels: got dtype torch.float64"),
+        ((x, y > 0), ValueError, "labels: got dtype torch.bool"),
         ((x, y.tolist()), TypeError, "labels: got "),
     ]
     for tensors, error, words in cases:
