@@ -265,7 +265,7 @@ LABELED_OR_MASKS = LabeledOrMasks()
 
 
 SMOOTH = Parameter(
-    "smooth", "s", "s", "pixels of agreement that are added to both halves of the ratio",
+    "smooth", "s", "s", "is added to both halves of the ratio, against 0/0 and for a slope at an empty mask",
     default=1.0, low=0.0, high=math.inf, slider=(0.0, 5.0, 0.1), open_low=False,
 )  # fmt: skip
 SQUARED = switch("squared", "add up the squares of probabilities and of the mask in the two sizes")

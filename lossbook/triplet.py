@@ -135,7 +135,7 @@ class Batch(Inputs):
         return dp, *(0.55 * dp + x for x in others)
 
     def samples(self) -> Iterator[tuple[Tensor, ...]]:
-        """Random embeddings, one of them alone in its class; a semi-hard anchor and easy ones; one class; one sample."""
+        """Random embeddings, one of them alone in its class; semi-hard and easy anchors; one class; one sample."""
         for samples, classes in ((12, 4), (7, 2), (9, 3)):
             labels = torch.arange(samples) % classes
             labels[-1] = 9
@@ -535,11 +535,9 @@ def quadruplet(
     margin1
         How much farther the first negative should be from the anchor than the positive.
     margin2
-        How much farther apart the two negatives should be. The paper keeps it below `margin1`: the first term is the
-        main one.
+        How much farther apart the two negatives should be; by default half of `margin1`.
     squared
-        Square the distances, as the paper writes it (of a distance that is learned there). The margins are then in
-        the squared unit.
+        Square the distances, as much code does. The margins are then in the squared unit.
     reduction
         ``"mean"`` over all quadruplets, ``"sum"``, or ``"none"`` for one loss per quadruplet.
 

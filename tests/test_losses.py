@@ -170,6 +170,21 @@ def test_nan_gives_nan(loss: Loss) -> None:
         assert found.isnan().tolist() == [True, False]
 
 
+@ALL
+def test_nan_is_never_hidden(loss: Loss) -> None:
+    """Where a tensor counts at all, NaN in its place makes the loss NaN, or is refused."""
+    for sample in samples(loss):
+        slopes = iter(many(loss.gradient(*sample)))
+        for i, name in enumerate(loss.takes.names):
+            if name not in loss.takes.by or not next(slopes).any():
+                continue
+            spoiled = [*sample[:i], torch.full_like(sample[i], float("nan")), *sample[i + 1 :]]
+            try:
+                assert loss(*spoiled).isnan()
+            except ValueError as error:
+                assert "got NaN" in str(error)
+
+
 @OF_RESIDUAL
 def test_largest_floats_give_no_nan(loss: Loss) -> None:
     """Infinite where the loss or its square is; never NaN, and never small again."""

@@ -377,6 +377,12 @@ def test_gradients_of_n_pairs_stay_on_their_device(labels: Tensor | None) -> Non
         assert slope.device == x.device and slope.shape == x.shape
 
 
+@pytest.mark.parametrize("loss", [lb.batch_all_triplet, lb.batch_hard_triplet], ids=str)
+def test_some_sample_of_the_checks_has_easy_anchors(loss: lb.Loss) -> None:
+    """Without one, `nonzero` would be an option that changes nothing, and nobody would see it ignored."""
+    assert any(loss(*sample, nonzero=True) > loss(*sample) for sample in loss.takes.samples())
+
+
 # --- the Gram matrix ----------------------------------------------------------------------------------------
 
 
