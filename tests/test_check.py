@@ -12,6 +12,7 @@ from torch import Tensor
 
 import lossbook as lb
 from lossbook.check.places import call_settings, evaluate
+from lossbook.check.report import Settings
 from lossbook.check.structure import STRUCTURED, surfaces
 from lossbook.loss import Loss, Traits, reduce
 from lossbook.traits import Structured
@@ -237,6 +238,45 @@ def each(loss: Loss, input: Tensor, target: Tensor, c: float) -> Tensor:
     return loss.function(input, target, c=c, reduction="none")
 
 
+def wrong_call(loss: Loss, change: Callable[..., tuple[tuple[Any, ...], Settings]]) -> Loss:
+    """The same mistake in the loss and in its gradient: the formula of a small case agrees, and so does autograd."""
+
+    def spoiled(code: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*tensors: Any, **given: Any) -> Any:
+            tensors, given = change(tensors, given)
+            return code(*tensors, **given)
+
+        return call
+
+    assert loss._closed_form is not None
+    return planted(loss, spoiled(loss.function), closed_form=spoiled(loss._closed_form))
+
+
+def without(name: str) -> Callable[..., tuple[tuple[Any, ...], Settings]]:
+    return lambda tensors, given: (tensors, {k: v for k, v in given.items() if k != name})
+
+
+CALLS: dict[str, tuple[Loss, str]] = {
+    "dice without its squares": (wrong_call(lb.dice, without("squared")), "every argument"),
+    "lovasz_softmax of present classes only": (wrong_call(lb.lovasz_softmax, without("classes")), "every argument"),
+    "batch_hard that has one mean": (wrong_call(lb.batch_hard_triplet, without("nonzero")), "every argument"),
+    "damsm without classes": (
+        wrong_call(lb.damsm_sentence, lambda x, given: ((*x[:2], None), given)),
+        "every argument",
+    ),
+    "contrastive that reads a bool the other way": (
+        wrong_call(lb.contrastive, lambda x, g: ((*x[:2], ~x[2] if x[2].dtype == torch.bool else x[2]), g)),
+        "labels that are no floats",
+    ),
+    "info_nce with partners reversed": (
+        wrong_call(
+            lb.info_nce, lambda x, given: ((x[0], torch.cat([x[1][: len(x[0])].flip(0), x[1][len(x[0]) :]])), given)
+        ),
+        "in another order",
+    ),
+}
+
+
 CLAIMS: dict[str, tuple[Loss, dict[str, Any], str]] = {
     "cauchy is not convex": (lb.cauchy, {"convex": True}, "convex"),
     "huber is convex": (lb.huber, {"convex": False}, "convex"),
@@ -316,6 +356,12 @@ def test_every_mistake_in_a_corner_is_refused(mistake: str) -> None:
     assert verdict in refused_by(loss)
 
 
+@pytest.mark.parametrize("mistake", CALLS)
+def test_every_mistake_that_loss_and_gradient_share_is_refused(mistake: str) -> None:
+    loss, verdict = CALLS[mistake]
+    assert verdict in refused_by(loss)
+
+
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_every_false_claim_is_refused(claim: str) -> None:
     loss, change, verdict = CLAIMS[claim]
@@ -334,6 +380,7 @@ def denials() -> list[tuple[Loss, str, Any]]:
                 found.append((loss, name, "1000000" if said == "oo" else "oo"))
             elif name == "kinks":
                 found += [(loss, name, tuple(x for x in said if x != one)) for one in said]
+                found += [(loss, name, (*said, "c"))] if loss.name == "cosine_embedding" else []  # true at margin 0
                 found.append((loss, name, (*said, f"{loss.formula.variables[0]} - Rational(1, 3)")))
     return found
 

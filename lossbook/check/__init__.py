@@ -1,8 +1,11 @@
 """The numeric verdicts that chapters and tests share: does a loss agree with everything it should agree with?
 
 `check(loss)` confronts the code of a loss with its formula, with 50-digit arithmetic, with torch's built-in, with
-autograd and with finite differences, and tests every claimed trait. `places` says where, `values` and `traits` hold
-the verdicts, `report` says what was found.
+autograd and with finite differences, and tests every claimed trait. `places` says where; `values`, `calls`, `traits`
+and `structure` hold the verdicts; `report` says what was found.
+
+A formula of a small case says nothing of larger ones: that the hardest of many positives is taken, say. Loss and
+gradient could then be wrong alike, and autograd would agree. That is what the tests of each family are for.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from lossbook.check.calls import arguments_matter, labels_of_every_dtype, order_of_samples
 from lossbook.check.places import settings
 from lossbook.check.report import CheckError, Report, Verdict, agree, first_disagreement
 from lossbook.check.traits import trait_verdicts
@@ -21,7 +25,13 @@ from lossbook.traits import texts
 
 __all__ = ["VERDICTS", "CheckError", "Report", "Verdict", "agree", "check", "first_disagreement", "settings"]
 
-VERDICTS: tuple[Callable[[Loss], Iterator[Verdict]], ...] = (*VALUE_VERDICTS, trait_verdicts)
+VERDICTS: tuple[Callable[[Loss], Iterator[Verdict]], ...] = (
+    *VALUE_VERDICTS,
+    arguments_matter,
+    labels_of_every_dtype,
+    order_of_samples,
+    trait_verdicts,
+)
 
 
 def check(loss: Loss) -> Report:
