@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lossbook.formula import Formula
 from lossbook.inputs import Elementwise, Option, Parameter
 from lossbook.loss import Loss
 from lossbook.traits import WORDS, Structured
+
+WIDE = 64  # characters that fit into the text of a page
 
 
 def card(loss: Loss) -> str:
@@ -22,8 +25,8 @@ def card(loss: Loss) -> str:
     blocks = [
         f"**{loss.title}** · {loss.chinese} · `lossbook.{loss.name}`",
         *_case(loss),
-        f"$$\\ell = {loss.latex}$$",
-        f"$${_derivative(loss)} = {loss.gradient_latex}$$",
+        f"$${_definition(loss)}$$",
+        *_gradient(loss),
         _properties(loss),
         f"**Use it when** {_lower(loss.record.use)}\n\n**Think twice when** {_lower(loss.record.avoid)}",
         *_aliases(loss),
@@ -44,6 +47,33 @@ def _shares(loss: Loss) -> str:
         return ""
     of = loss.formula.shares_of
     return f", with $p{'_i' if of.endswith('_i') else ''} = \\operatorname{{softmax}}({of})$"
+
+
+def _definition(loss: Loss) -> str:
+    """The formula; a sum that is too wide for a page, on several lines."""
+    if _width(loss.latex) <= WIDE or len(loss.formula.terms) == 1:
+        return f"\\ell = {loss.latex}"
+    lines = [""]
+    for term in loss.formula.terms:
+        signed = term if term.startswith("-") or lines == [""] else f"+ {term}"
+        if lines[-1] and _width(lines[-1] + signed) > WIDE:
+            lines.append("")
+        lines[-1] += f" {signed}"
+    return "\\begin{aligned}\\ell ={}&" + " \\\\ &".join(lines) + "\\end{aligned}"
+
+
+def _gradient(loss: Loss) -> list[str]:
+    """The gradient; folded away if its rows are too wide, or too many fractions, to be read at a glance."""
+    shown = f"$${_derivative(loss)} = {loss.gradient_latex}$$"
+    rows = loss.gradient_latex.split(r"\\")
+    if all(_width(row) <= 1.5 * WIDE and row.count(r"\frac") <= 6 for row in rows):
+        return [shown]
+    return ["<details><summary>The gradient, as derived from the formula</summary>", shown, "</details>"]
+
+
+def _width(latex: str) -> int:
+    """About how many characters are seen in a row."""
+    return len(re.sub(r"\\[a-zA-Z]+|[{}_^\s]", "", re.sub(r"\\(log|exp|left|right|operatorname)\b", "ab", latex)))
 
 
 def _derivative(loss: Loss) -> str:

@@ -110,6 +110,14 @@ class Formula:
         """The right-hand side of the definition."""
         return self._printed(self.expression)
 
+    @cached_property
+    def terms(self) -> tuple[str, ...]:
+        """The LaTeX of each term, with its sign, in the order of `latex`."""
+        expression = self._named(self.expression)
+        if not expression.is_Add:
+            return (self.latex,)
+        return tuple(_latex(term, self._names) for term in _ordered(expression.as_ordered_terms()))
+
     def latex_of(self, text: str) -> str:
         """Any other expression in the names of this formula, as LaTeX."""
         return self._printed(self.parse(text))
@@ -121,10 +129,16 @@ class Formula:
         return rows[0] if len(rows) == 1 else r"\begin{pmatrix}" + r"\\".join(rows) + r"\end{pmatrix}"
 
     def _printed(self, expression: sympy.Expr) -> str:
+        return _latex(self._named(expression), self._names)
+
+    def _named(self, expression: sympy.Expr) -> sympy.Expr:
         import sympy
 
-        short = {self.parse(text): sympy.Symbol(name) for name, text in self.short}
-        return _latex(expression.xreplace(short), (*self.names, *((name, name) for name, _ in self.short)))
+        return expression.xreplace({self.parse(text): sympy.Symbol(name) for name, text in self.short})
+
+    @property
+    def _names(self) -> tuple[tuple[str, str], ...]:
+        return (*self.names, *((name, name) for name, _ in self.short))
 
     @property
     def shares_of(self) -> str:
@@ -528,9 +542,7 @@ def _latex(expression: sympy.Expr, names: tuple[tuple[str, str], ...]) -> str:
 
     class BookPrinter(LatexPrinter):
         def _as_ordered_terms(self, expression: Any, order: Any = None) -> list[Any]:
-            # |r| - delta/2, not -delta/2 + |r|: terms with a minus sign come last.
-            terms = super()._as_ordered_terms(expression, order)
-            return sorted(terms, key=lambda term: term.could_extract_minus_sign())
+            return _ordered(super()._as_ordered_terms(expression, order))
 
         def _print_Mul(self, product: Any) -> str:
             return str(super()._print_Mul(_as_written(product)))
@@ -542,6 +554,11 @@ def _latex(expression: sympy.Expr, names: tuple[tuple[str, str], ...]) -> str:
     latex = {"y_hat": r"\hat{y}", **dict(names)}
     known = {symbol: latex[symbol.name] for symbol in expression.free_symbols if symbol.name in latex}
     return str(BookPrinter({"symbol_names": known, "inv_trig_style": "full"}).doprint(expression))
+
+
+def _ordered(terms: list[Any]) -> list[Any]:
+    """|r| - delta/2, not -delta/2 + |r|: terms with a minus sign come last."""
+    return sorted(terms, key=lambda term: bool(term.could_extract_minus_sign()))
 
 
 def _as_written(product: Any) -> Any:

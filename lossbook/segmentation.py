@@ -311,6 +311,11 @@ def _ratio(part: Tensor | float, whole: Tensor) -> Tensor:
     return torch.where(none, 0.0, part / torch.where(none, 1.0, whole))
 
 
+def _smooth_ratio(part: Tensor, whole: Tensor, smooth: float) -> Tensor:
+    """The same with `smooth` added to the whole: if it is positive, there is something to divide by."""
+    return part / (whole + smooth) if smooth > 0 else _ratio(part, whole)
+
+
 def _per_pixel(
     input: Tensor, target: Tensor, by_overlap: Tensor, by_size: Tensor, *, squared: bool = False, batch: bool
 ) -> Tensor:
@@ -427,7 +432,7 @@ def dice(
     tversky : weighs false positives and false negatives.
     """
     overlap, predicted, true = _sums(input, target, squared, batch)
-    return reduce(_ratio(predicted + true - 2 * overlap, predicted + true + smooth), reduction)
+    return reduce(_smooth_ratio(predicted + true - 2 * overlap, predicted + true, smooth), reduction)
 
 
 @dice.closed_form
@@ -527,7 +532,7 @@ def jaccard(
     """
     overlap, predicted, true = _sums(input, target, squared, batch)
     union = predicted + true - overlap
-    return reduce(_ratio(union - overlap, union + smooth), reduction)
+    return reduce(_smooth_ratio(union - overlap, union, smooth), reduction)
 
 
 @jaccard.closed_form

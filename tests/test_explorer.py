@@ -101,8 +101,14 @@ HARD = [-1e4, -750.0, -37.0, -1.3, -1e-9, 0.0, 1e-9, 0.4, 37.0, 750.0, 1e4]
 def test_every_function_of_formulas_is_there_and_stays_exact(js):
     from lossbook.formula import stable_functions
 
-    places = {"xlogy": [(0.0, 0.0), (1.0, 1e-300), (0.3, 0.7)]}
-    places["psi"] = places["psi_slope"] = [(m, c) for m in (1.0, 2.0, 3.0, 4.0) for c in (-0.97, -0.4, 0.1, 0.8)]
+    intervals = [(0, 2, 1, 4), (0, 2, 0, 2), (0, 4, 1, 2), (0, 1, 1, 2), (3, 5, 0, 2)]
+    angles = [(m, c) for m in (1, 2, 3, 4) for c in (-0.97, -0.4, 0.1, 0.8)]
+    places: dict[str, list[Any]] = {
+        "xlogy": [(0.0, 0.0), (1.0, 1e-300), (0.3, 0.7)],
+        "psi": angles, "psi_slope": angles,
+        "overlap": intervals, "hull": intervals, "meets": [(end, *x) for end in (1, 2) for x in intervals],
+        "before": [(0, 1), (1, 1), (2, 1)],
+    }  # fmt: skip
     with mpmath.workdps(50):
         for name, function in stable_functions().items():
             single = [(x,) for x in HARD]
