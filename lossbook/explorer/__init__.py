@@ -11,6 +11,7 @@ notebook, as an ipywidget. Both get the loss as JavaScript text, made from its o
 from __future__ import annotations
 
 import functools
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ _PUBLIC = (
 def _library() -> str:
     names = [*_SHARED, *SCENES, "start"]
     source = "\n".join((files(__package__) / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    # A page need not carry comments and indentation: a fifth of the weight.
+    source = re.sub(r"^\s*//.*\n|^[ \t]+", "", source, flags=re.MULTILINE)
     return f'var LossBook = (function () {{\n"use strict";\n{source}\nreturn {{ {_PUBLIC} }};\n}})();\n'
 
 

@@ -72,6 +72,7 @@ scenes.boxes = function (app) {
   const hull = shape("rect", "lb-hull");
   const rects = { truth: shape("rect", "lb-frame lb-truth"), prediction: shape("rect", "lb-frame lb-guess") };
   const overlap = shape("rect", "lb-overlap");
+  const after = shape("rect", "lb-frame lb-after");
   const between = shape("line", "lb-link");
   const pushes = losses.map((_, i) => [0, 2].map(() => svg("path", { class: `lb-push ${kinds[i]}` })));
   for (const pair of [...pushes].reverse()) frame.plot.append(...pair);
@@ -190,6 +191,8 @@ scenes.boxes = function (app) {
     put(rects.prediction, prediction);
     put(hull, hullOf(prediction, truth));
     put(overlap, overlapOf(prediction, truth));
+    const stepped = next(prediction, 1);
+    put(after, stepped);
     line4(between, ...[prediction, truth].flatMap((box) => { const [x, y] = centerOf(box); return [frame.x(x), frame.y(y)]; }));
     setAll(words.truth, { x: frame.x(truth[2]) - 12, y: Math.min(frame.y(truth[3]) + 19, frame.y(side) - 5), "text-anchor": "end" });
     setAll(words.prediction, { x: frame.x(prediction[0]) + 12, y: Math.max(frame.y(prediction[1]) - 10, frame.top + 14) });
@@ -207,7 +210,8 @@ scenes.boxes = function (app) {
     const { iou, empty, apart } = boxFacts(prediction, truth);
     readout.caption.textContent = `IoU ${format(iou, 3)}`;
     readout.update(numbers);
-    facts.textContent = `${Math.round(100 * empty)}% of the dashed box is empty. The centers are ${format(apart)} of its diagonal apart.`;
+    facts.textContent = `${Math.round(100 * empty)}% of the dashed box is empty. The centers are ${format(apart)} of its diagonal apart. `
+      + `One step at η = ${format(state.rate, 1)} leads to the dotted box: its corners move by ${[0, 2].map((k) => format(Math.hypot(stepped[k] - prediction[k], stepped[k + 1] - prediction[k + 1]))).join(" and ")}.`;
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.descend === state.descend));
   }
 
