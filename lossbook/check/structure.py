@@ -13,7 +13,7 @@ from lossbook.check.places import Values, arguments, domain, doubles, settings, 
 from lossbook.check.report import Settings, Verdict, first_disagreement
 from lossbook.formula import Formula
 from lossbook.loss import Loss
-from lossbook.traits import MaskTraits
+from lossbook.traits import BoxTraits, MaskTraits
 
 Test = Callable[[Loss, Any, Settings], bool]  # does the claim hold, with these arguments?
 
@@ -191,14 +191,14 @@ def _supremum(loss: Loss, claimed: float | None, setting: Settings) -> bool:
 
 
 def _translation_of(loss: Loss, claimed: bool, setting: Settings) -> bool:
-    boxes = hasattr(loss.traits, "slope_apart")
+    boxes = isinstance(loss.traits, BoxTraits)
     return (_translation_of_boxes if boxes else _translation)(loss, claimed, setting)
 
 
 def _supremum_of(loss: Loss, claimed: float | None, setting: Settings) -> bool:
     if isinstance(loss.traits, MaskTraits):
         return _supremum_of_masks(loss, claimed or 0.0, setting)
-    if hasattr(loss.traits, "slope_apart"):
+    if isinstance(loss.traits, BoxTraits):
         return _supremum_of_boxes(loss, claimed or 0.0, setting)
     return _supremum(loss, claimed, setting)
 
