@@ -363,7 +363,7 @@ class Elementwise(Inputs):
             input = 3 * torch.randn(shape, dtype=torch.float64)
             if self.domain:
                 low, high = self.domain[self.variable]
-                input = low + (high - low) * input.sigmoid()
+                input = low + (input.exp() if math.isinf(high) else (high - low) * input.sigmoid())
             if self.targets:
                 target = torch.tensor(self.targets, dtype=torch.float64)[torch.randint(len(self.targets), shape)]
             else:

@@ -148,12 +148,25 @@ def bounded(loss: Loss) -> bool:
     return bool(loss.takes.domain)
 
 
+def half_line(loss: Loss) -> bool:
+    """Is the first variable any number above some bound?"""
+    return bounded(loss) and math.isinf(domain(loss)[0][1])
+
+
+def above(low: float, least: float, most: float, count: int) -> Tensor:
+    """Numbers above a bound, by this much: from the least to the most, each by the same factor larger."""
+    return low + torch.logspace(math.log10(least), math.log10(most), count, dtype=torch.float64)
+
+
 def grid(loss: Loss, setting: Settings) -> Tensor:
     """Values of one variable: sizes from 1e-8 to 1e4, both signs, zero, and both sides of every break, in float64."""
     low, high = domain(loss)[0]
     places = doubles(*(b + e for b in breaks(loss, setting) for e in (-1e-3, 0.0, 1e-3)))
     wide = torch.logspace(-8, 4, 25, dtype=torch.float64)
     near = torch.cat([torch.linspace(0.05, 6, 24), torch.linspace(7, 40, 12)]).double()
+    if half_line(loss):
+        line = torch.cat([low + wide, low + near, places])
+        return line[(line > low) & (line <= low + loss.record.reach)]
     if bounded(loss):
         share = torch.cat([wide[:16], 1 - wide[:16], near / 41])
         return torch.cat([low + (high - low) * share, places])
@@ -165,7 +178,9 @@ def smooth_grid(loss: Loss, setting: Settings, margin: float = 0.02) -> Tensor:
     """Values of one variable, of ordinary size, that keep their distance from every break."""
     low, high = domain(loss)[0]
     line = torch.linspace(-6.03, 6, 60, dtype=torch.float64)
-    if bounded(loss):
+    if half_line(loss):
+        line = above(low, 0.1, 30, 60)
+    elif bounded(loss):
         line = low + (high - low) * torch.linspace(0.021, 0.98, 60, dtype=torch.float64)
     for place in breaks(loss, setting):
         line = line[(line - place).abs() > margin]
@@ -177,6 +192,10 @@ def scattered(loss: Loss, count: int = 40, wide: bool = False) -> Values:
     found = []
     count = min(count, 12) if loss.takes.one_by_one else count
     for low, high in domain(loss):
+        if math.isinf(high):
+            spread = 0.5 * math.log(loss.record.reach) if wide else 1.0
+            found.append(low + (spread * torch.randn(count, dtype=torch.float64)).exp().clamp(max=loss.record.reach))
+            continue
         if math.isfinite(low) and (low, high) != (-loss.record.reach, loss.record.reach):
             found.append(low + (high - low) * (0.01 + 0.98 * torch.rand(count, dtype=torch.float64)))
             continue
@@ -298,10 +317,10 @@ def _digits(
 def relative(loss: Loss, setting: Settings) -> bool:
     """Is the value good to its own size, however small? A sum of several terms is good to the size of these only.
 
-    So is the slope at a soft label, which is a difference and has its zero in the middle of the line.
+    So is the slope at a label between its bounds, which is a difference and has its zero in the middle of the line.
     """
     label = loss.takes.label
-    soft = label is not None and label.low == 0 and 0 < setting[label.name] < 1
+    soft = label is not None and label.low < setting[label.name] < label.high
     return scalar(loss) and elementwise(loss) and not soft
 
 

@@ -11,12 +11,14 @@ from torch import Tensor
 
 from lossbook.check.places import (
     Values,
+    above,
     arguments,
     bounded,
     call_settings,
     domain,
     doubles,
     evaluate,
+    half_line,
     scales,
     settings,
     slope_at,
@@ -79,6 +81,8 @@ def _subject(name: str, claim: Any) -> str:
 def line(loss: Loss, limit: float = 1e8) -> Tensor:
     """The variable's line, dense near zero or near the ends of its domain."""
     low, high = domain(loss)[0]
+    if half_line(loss):
+        return above(low, 1e-8, min(limit, loss.record.reach), 600)
     if bounded(loss):
         near = torch.logspace(-9, -0.31, 300, dtype=torch.float64)
         return low + (high - low) * torch.cat([near, 1 - near.flip(0)])
@@ -94,7 +98,8 @@ def _every_label(loss: Loss, setting: Settings) -> Iterator[Settings]:
     if label is None:
         yield setting
         return
-    for value in label.choices or (label.low + share * (label.high - label.low) for share in (0, 0.25, 0.5, 0.75, 1)):
+    low, high, _ = label.slider
+    for value in label.choices or (low + share * (high - low) for share in (0, 0.25, 0.5, 0.75, 1)):
         yield {**setting, label.name: value}
 
 
@@ -116,7 +121,10 @@ def _lipschitz(loss: Loss, claimed: float | None, setting: Settings) -> bool:
         return _lipschitz_in_scores(loss, claimed, setting)
     near = torch.linspace(-20, 20, 20001, dtype=torch.float64) * max([1.0, *(abs(v) for v in scales(loss, setting))])
     low, high = domain(loss)[0]
-    if bounded(loss):
+    if half_line(loss):
+        reach = loss.record.reach
+        grids = [above(low, *ends, 20001) for ends in ((1e-2, 1e2), (1e-2, math.sqrt(reach)), (1e-6, reach))]
+    elif bounded(loss):
         grids = [low + (high - low) * torch.linspace(e, 1 - e, 20001, dtype=torch.float64) for e in (1e-3, 1e-3, 1e-9)]
         grids = [torch.cat([g, line(loss)[(line(loss) >= g.min()) & (line(loss) <= g.max())]]).unique() for g in grids]
     else:
@@ -145,8 +153,10 @@ def _supremum(loss: Loss, claimed: float, setting: Settings) -> bool:
         return _supremum_of_divergence(loss, claimed, setting)
     if name in ("FeatureTraits", "SetTraits") or len(loss.formula.variables) > 1:
         return _supremum_in_scores(loss, claimed, setting)
-    if bounded(loss):
-        low, high = domain(loss)[0]
+    low, high = domain(loss)[0]
+    if half_line(loss):
+        ends = [above(low, 1 / reach, reach, 2000) for reach in (math.sqrt(loss.record.reach), loss.record.reach)]
+    elif bounded(loss):
         inside = torch.linspace(0, 1, 20001, dtype=torch.float64)[1:-1]
         sides = [torch.cat([x := torch.logspace(e, -0.3, 400).double(), 1 - x, inside]) for e in (-4, -16)]
         ends = [low + (high - low) * side for side in sides]
@@ -509,6 +519,8 @@ def _find_jump(loss: Loss, function: Callable[..., Tensor], setting: Settings, k
     """Zoom into the steepest intervals, all at once: a continuous function flattens there, a jump stays."""
     reach = min(10 * max([1.0, *map(abs, known)]), loss.record.reach)
     ends = domain(loss)[0] if bounded(loss) else (-1.001 * reach, reach)
+    if half_line(loss):
+        ends = (ends[0], ends[0] + reach)
     inside = 0.001 * (ends[1] - ends[0]) if bounded(loss) else 0.0
     places = torch.linspace(ends[0] + inside, ends[1] - inside, 4001, dtype=torch.float64)
     steepest = _rises(function, places, setting).argsort(descending=True)[:8]
