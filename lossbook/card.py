@@ -8,7 +8,7 @@ from typing import Any
 from lossbook.formula import Formula
 from lossbook.inputs import Elementwise, Option, Parameter
 from lossbook.loss import Loss
-from lossbook.traits import WORDS, Structured
+from lossbook.traits import WORDS, Best, Structured
 
 WIDE = 64  # characters that fit into the text of a page
 
@@ -22,16 +22,31 @@ def card(loss: Loss) -> str:
     >>> print(card(lb.mae).splitlines()[0])
     **Mean absolute error** · 平均绝对误差损失（L1 损失） · `lossbook.mae`
     """
-    blocks = [
-        f"**{loss.title}** · {loss.chinese} · `lossbook.{loss.name}`",
-        *_case(loss),
-        f"$${_definition(loss)}$$",
-        *_gradient(loss),
-        _properties(loss),
-        f"**Use it when** {_lower(loss.record.use)}\n\n**Think twice when** {_lower(loss.record.avoid)}",
-        *_aliases(loss),
-    ]
-    return "\n\n".join(blocks) + "\n"
+    names = f"**{loss.title}** · {loss.chinese} · `lossbook.{loss.name}`"
+    return "\n\n".join([names, *definition(loss), *properties(loss), *advice(loss), *elsewhere(loss)]) + "\n"
+
+
+def definition(loss: Loss) -> list[str]:
+    """The formula, and for which small case it is written if it is not that of each element."""
+    return [*_case(loss), f"$${_equation(loss)}$$"]
+
+
+def properties(loss: Loss) -> list[str]:
+    """The gradient; the hyperparameters; every claimed trait in words, each of them a verdict of `lossbook.check`."""
+    claims = [f"| {name} | {value} |" for name, value in _claims(loss).items()]
+    parameters = [*map(_parameter, loss.parameters), *map(_option, loss.options)]
+    return [*_gradient(loss), "\n".join(["| property | value |", "|---|---|", *parameters, *claims])]
+
+
+def advice(loss: Loss) -> list[str]:
+    """When to use the loss, and when not."""
+    return [f"**Use it when** {_lower(loss.record.use)}", f"**Think twice when** {_lower(loss.record.avoid)}"]
+
+
+def elsewhere(loss: Loss) -> list[str]:
+    """What other libraries call it."""
+    rows = [f"{library}: {', '.join(f'`{name}`' for name in names)}" for library, names in loss.aliases.items()]
+    return ["**Elsewhere:** " + "; ".join(rows) + "."] if rows else []
 
 
 def _case(loss: Loss) -> list[str]:
@@ -49,7 +64,7 @@ def _shares(loss: Loss) -> str:
     return f", with $p{'_i' if of.endswith('_i') else ''} = \\operatorname{{softmax}}({of})$"
 
 
-def _definition(loss: Loss) -> str:
+def _equation(loss: Loss) -> str:
     """The formula; a sum that is too wide for a page, on several lines."""
     if _width(loss.latex) <= WIDE or len(loss.formula.terms) == 1:
         return f"\\ell = {loss.latex}"
@@ -99,13 +114,6 @@ def _interval(parameter: Parameter) -> str:
     return interval.replace("{", r"\{").replace("}", r"\}")
 
 
-def _properties(loss: Loss) -> str:
-    """The hyperparameters, and every claimed trait in words; each of these is a verdict of `lossbook.check`."""
-    claims = [f"| {name} | {value} |" for name, value in _claims(loss).items()]
-    parameters = [*map(_parameter, loss.parameters), *map(_option, loss.options)]
-    return "\n".join(["| property | value |", "|---|---|", *parameters, *claims])
-
-
 def _claims(loss: Loss) -> dict[str, str]:
     formula = loss.formula
     rows: dict[str, str] = {}
@@ -131,27 +139,35 @@ def _by(formula: Formula) -> str:
     return f" by {in_table(names)}" if len(formula.variables) < 4 else ""
 
 
-def claim(formula: Formula, said: bool | str | None, infinite: str = "unbounded") -> str:
+def claim(formula: Formula, said: bool | str | Best | None, infinite: str = "unbounded") -> str:
     """A claimed trait in a word or a formula."""
     if said is None:
         return "bounded"
     if isinstance(said, bool):
         return "yes" if said else "no"
+    if isinstance(said, Best):
+        return str(said)
     return infinite if said == "oo" else in_table(formula.claims.latex_of(said))
 
 
 def _places(formula: Formula, claims: tuple[str, ...]) -> str:
-    return ", ".join(in_table(formula.latex_of(claim)) for claim in claims) or "no place"
+    return ", ".join(_place(formula, claim) for claim in claims) or "no place"
+
+
+def _place(formula: Formula, claim: str) -> str:
+    """A place, and when it is one: the case of NaN is left out."""
+    import sympy
+
+    place = formula.claims.parse(claim)
+    if not isinstance(place, sympy.Piecewise) or place.args[-1] != (sympy.nan, True):
+        return in_table(formula.latex_of(claim))
+    cases = ([in_table(formula.latex_of(str(part))) for part in case] for case in place.args[:-1])
+    return " or ".join(f"{x} if {condition}" for x, condition in cases)
 
 
 def in_table(latex: str) -> str:
     """Inline mathematics for a cell of a Markdown table, which a bare | would end."""
     return "$" + latex.replace("|", r"\vert ") + "$"
-
-
-def _aliases(loss: Loss) -> list[str]:
-    rows = [f"{library}: {', '.join(f'`{name}`' for name in names)}" for library, names in loss.aliases.items()]
-    return ["**Elsewhere:** " + "; ".join(rows) + "."] if rows else []
 
 
 def _lower(sentence: Any) -> str:

@@ -42,6 +42,7 @@ class Parameter:
     high: float
     slider: tuple[float, float, float]  # low, high, step
     open_low: bool = True  # is `low` itself excluded?
+    open_high: bool = False  # is `high` itself excluded? An infinite one always is
     special: tuple[float, ...] = ()  # where the formula changes its form: always among the tested values
     choices: tuple[float, ...] = ()  # if only these are allowed
 
@@ -51,7 +52,7 @@ class Parameter:
         if self.choices:
             return "{" + ", ".join(f"{choice:g}" for choice in self.choices) + "}"
         low = f"{'(' if self.open_low else '['}{self.low:g}"
-        return f"{low}, {self.high:g}{')' if math.isinf(self.high) else ']'}"
+        return f"{low}, {self.high:g}{')' if self.open_high or math.isinf(self.high) else ']'}"
 
     def validate(self, value: object) -> float:
         """The value as a float; raises unless it is a number in the allowed range."""
@@ -62,7 +63,7 @@ class Parameter:
         except OverflowError:
             raise ValueError(f"{self.name}: got an integer beyond every float, expected {self.interval}") from None
         above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if math.isinf(self.high) else value <= self.high
+        below = value < self.high if self.open_high or math.isinf(self.high) else value <= self.high
         if not (above and below) or (self.choices and value not in self.choices):  # also catches NaN
             raise ValueError(f"{self.name}: got {value!r}, expected a number in {self.interval}")
         return value
@@ -295,6 +296,10 @@ class Inputs:
         {}
     )  # of the formula's variables; others are any number
     one_by_one = False  # does `at` take one number for each variable, because a batch has some tensors in common?
+
+    def prepared(self, *tensors: Any) -> tuple[Any, ...]:
+        """The tensors, where something else may be given for them, such as a list of lengths."""
+        return tensors
 
     def validate(self, *tensors: Any, **arguments: Any) -> None:
         """Raise if the tensors do not fit together; `arguments` are the hyperparameters and options."""

@@ -43,23 +43,28 @@ from lossbook.inputs import (
 )  # fmt: skip
 from lossbook.traits import (
     AnyTraits,
+    Best,
     BoxTraits,
     DivergenceTraits,
     EmbeddingTraits,
+    ErrorTraits,
     FeatureTraits,
     LabelTraits,
     MarginTraits,
     MaskTraits,
+    RelativeTraits,
     ScoreTraits,
+    SequenceTraits,
     SetTraits,
     Traits,
 )  # fmt: skip
 
 __all__ = [
-    "CLASS_WEIGHT", "DISTANCE", "DTYPES", "IGNORE_INDEX", "LOGIT", "MARGIN", "PROBABILITY", "REDUCTIONS", "RESIDUAL",
-    "BoxTraits", "DivergenceTraits", "Elementwise", "EmbeddingTraits", "FeatureTraits", "Inputs", "LabelTraits",
-    "Limit", "Loss", "MarginTraits", "MaskTraits", "Option", "Parameter", "Record", "Reduction", "ScoreTraits",
-    "Scores", "SetTraits", "Traits", "elementwise_weight", "get", "loss", "losses", "reduce", "validate_pair",
+    "CLASS_WEIGHT", "DISTANCE", "DTYPES", "IGNORE_INDEX", "LOGIT", "MARGIN", "PROBABILITY", "REDUCTIONS",
+    "RESIDUAL", "Best", "BoxTraits", "DivergenceTraits", "Elementwise", "EmbeddingTraits", "ErrorTraits",
+    "FeatureTraits", "Inputs", "LabelTraits", "Limit", "Loss", "MarginTraits", "MaskTraits", "Option", "Parameter",
+    "Record", "Reduction", "RelativeTraits", "ScoreTraits", "Scores", "SequenceTraits", "SetTraits", "Traits",
+    "elementwise_weight", "get", "loss", "losses", "reduce", "validate_pair",
 ]  # fmt: skip
 
 NARROW = tuple(dtype for dtype in INTEGERS if dtype != torch.int64)
@@ -240,6 +245,7 @@ class Loss:
         names = self.record.takes.names
         if len(tensors) != len(names):
             tensors, arguments = self._by_name(tensors, arguments)
+        tensors = self.takes.prepared(*tensors)
         # In a narrow dtype comparisons wrap around: uint8 156 equals -100.
         tensors = tuple(x.long() if isinstance(x, Tensor) and x.dtype in NARROW else x for x in tensors)
         found = {}

@@ -1,12 +1,14 @@
 """What is claimed of a loss beside its formula. Each claim is tested numerically, in both directions.
 
 A claim that depends on a parameter is a SymPy condition or expression, such as ``"alpha >= 1"``; ``"oo"`` stands for
-no bound. Losses of one kind make the same claims; `lossbook.check` tests them and the card lists them.
+no bound, and a place that is ``nan`` for no place: ``"Piecewise((0, Ne(expectile, Rational(1, 2))), (nan, True))"``.
+Losses of one kind make the same claims; `lossbook.check` tests them and the card lists them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 Claim = bool | str
@@ -61,8 +63,8 @@ class ScoreTraits:
     shift_invariant: Claim  # is it unchanged when one number is added to all scores?
     lipschitz: str | None  # the least upper bound of the Euclidean length of one sample's gradient
     supremum: str
-    proper: Claim  # is softmax of the best scores the true distribution?
-    calibrated: Claim  # is the highest of the best scores that of the likeliest class?
+    proper: Claim | None  # is softmax of the best scores the true distribution? None: the scores are not of one softmax
+    calibrated: Claim | None  # is the highest of the best scores that of the likeliest class?
 
 
 @dataclass(frozen=True)
@@ -129,13 +131,80 @@ class EmbeddingTraits:
     kinks: tuple[str, ...] = ()
 
 
-Structured = MaskTraits | BoxTraits | EmbeddingTraits
+@dataclass(frozen=True)
+class ErrorTraits:
+    """A temporal-difference error: what one step says of a prediction."""
+
+    reaches_next: Claim  # does the gradient reach the next state's estimate?
+    linear: Claim  # in the estimates
+    zero_at_truth: Claim  # is its mean zero where the estimates are the true values?
+    overestimates: Claim  # is its mean positive where noise is added to the true values?
+    later_rewards: Claim  # does an error depend on rewards after its own step?
+    next_action: Claim | None  # does it depend on the action taken next? None: there are no actions
+    kinks: tuple[str, ...] = ()
+
+
+class Best(Enum):
+    """The constant that has the least mean loss over some truths."""
+
+    MEAN = "the mean"
+    MEDIAN = "the median"
+    WEIGHTED_MEDIAN = "the median weighted by 1/truth"
+    GEOMETRIC = "the geometric mean of 1 + truth, less 1"
+    MEAN_AND_VARIANCE = "the mean, with the variance"
+    OTHER = "neither a mean nor a median"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class RelativeTraits:
+    """A loss of the forecast of a positive number."""
+
+    convex: Claim
+    fits: Best  # what the best constant is
+    unit: Claim  # of which power of the truth's unit is it, "0" if of none? False: it changes otherwise with the unit
+    symmetric: Claim  # is it unchanged when forecast and truth swap?
+    under: str | None  # the least upper bound of the loss of forecasts between zero and the truth
+    over: str | None  # and of those above the truth
+    kinks: tuple[str, ...] | None = ()  # None: of a formula in several variables nothing is claimed
+    curvature_jumps: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True)
+class SequenceTraits:
+    """A loss of a text, given the log-probabilities of frames."""
+
+    convex: Claim
+    shift_invariant: Claim  # is it unchanged when one number is added to all log-probabilities?
+    adds_up: Claim  # do the probabilities of all texts add up to 1?
+    reversible: Claim  # is it unchanged when frames and text are reversed?
+    relabeled: Claim  # is it unchanged when the classes are renumbered, the blank with them?
+    long_enough: Claim  # is it finite just where each letter has a frame, and equal neighbors one between them?
+    supremum: str
+
+
+Structured = MaskTraits | BoxTraits | EmbeddingTraits | ErrorTraits
 AnyTraits = (
-    Structured | Traits | MarginTraits | LabelTraits | ScoreTraits | DivergenceTraits | FeatureTraits | SetTraits
+    Structured
+    | Traits
+    | MarginTraits
+    | LabelTraits
+    | ScoreTraits
+    | DivergenceTraits
+    | FeatureTraits
+    | SetTraits
+    | RelativeTraits
+    | SequenceTraits
 )
 
 # In words, as the card and the reports say it.
 WORDS = {
+    "fits": "best constant",
+    "unit": "power of the truth's unit",
+    "under": "largest loss below the truth",
+    "over": "largest loss above the truth",
     "convex": "convex",
     "lipschitz": "steepest slope",
     "supremum": "largest loss",
@@ -161,6 +230,16 @@ WORDS = {
     "slope_apart": "has a slope where the boxes are apart",
     "length": "free of the embeddings' lengths",
     "batch": "depends on the rest of the batch",
+    "adds_up": "the probabilities of all texts add up to 1",
+    "reversible": "unchanged when frames and text are reversed",
+    "relabeled": "unchanged when classes are renumbered",
+    "long_enough": "finite just where the frames suffice",
+    "reaches_next": "gradient reaches the next state's value",
+    "linear": "linear in the values",
+    "zero_at_truth": "zero on average at the true values",
+    "overestimates": "positive on average where the values are noisy",
+    "later_rewards": "depends on later rewards",
+    "next_action": "depends on the action taken next",
 }
 
 

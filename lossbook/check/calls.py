@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,14 +23,23 @@ def arguments_matter(loss: Loss) -> Iterator[Verdict]:
         changes = [(p.name, end) for p in loss.parameters for end in p.slider[:2]]
         changes += [(option.name, value) for option in loss.options for value in option.tries(*sample)]
         for name, value in changes:
-            differs[name] = differs.get(name, False) or _apart(loss(*sample, reduction=how, **{name: value}), usual)
+            given = {"reduction": how, name: value}
+            apart = _apart(loss(*sample, **given), usual) or _turns(loss, sample, given)
+            differs[name] = differs.get(name, False) or apart
         for name in loss.takes.optional:
-            given = {x: y for x, y in zip(loss.takes.names, sample, strict=True) if x != name}
-            differs[name] = differs.get(name, False) or _apart(loss(**given, reduction=how), usual)
+            rest = {x: y for x, y in zip(loss.takes.names, sample, strict=True) if x != name}
+            differs[name] = differs.get(name, False) or _apart(loss(**rest, reduction=how), usual)
     if differs:
         ignored = [name for name, matters in differs.items() if not matters]
         complaint = f"with the same loss of every sample for {ignored[0]}" if ignored else None
         yield Verdict("every argument makes a difference", "its default", "holds", complaint)
+
+
+def _turns(loss: Loss, sample: Values, given: dict[str, Any]) -> bool:
+    """Is the gradient another one, with these arguments? Some say only what is held fixed."""
+    pairs = [loss.gradient(*sample, **one) for one in (given, {"reduction": given["reduction"]})]
+    one, other = ((x,) if isinstance(x, Tensor) else x for x in pairs)
+    return any(map(_apart, one, other))
 
 
 def labels_of_every_dtype(loss: Loss) -> Iterator[Verdict]:

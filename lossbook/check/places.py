@@ -121,7 +121,13 @@ def breaks(loss: Loss, setting: Settings) -> list[float]:
     if isinstance(loss.traits, Structured):
         return []  # their kinks are surfaces
     texts = [x for name in ("kinks", "curvature_jumps", "jumps") for x in getattr(loss.traits, name, ())]
-    return sorted(evaluate(loss, text, setting) for text in texts)
+    return sorted(places_of(loss, tuple(texts), setting).values())
+
+
+def places_of(loss: Loss, texts: tuple[str, ...], setting: Settings) -> dict[str, float]:
+    """Where each claim says that something jumps; without those that are NaN, which say that nothing does."""
+    found = {text: evaluate(loss, text, setting) for text in texts}
+    return {text: place for text, place in found.items() if not math.isnan(place)}
 
 
 def scales(loss: Loss, setting: Settings) -> list[float]:

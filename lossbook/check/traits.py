@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lossbook.check.errors import ERRORS
+from lossbook.check.forecasts import FORECASTS
 from lossbook.check.places import (
     Values,
     above,
@@ -19,15 +21,17 @@ from lossbook.check.places import (
     doubles,
     evaluate,
     half_line,
+    places_of,
     scales,
     settings,
     slope_at,
     value_at,
 )  # fmt: skip
 from lossbook.check.report import Settings, Verdict, first_disagreement
+from lossbook.check.sequences import TESTS as SEQUENCE_TESTS
 from lossbook.check.structure import STRUCTURED, surfaces
 from lossbook.loss import Loss
-from lossbook.traits import WORDS, MarginTraits, Structured
+from lossbook.traits import WORDS, MarginTraits, RelativeTraits, Structured
 
 FAR = torch.logspace(-4, 8, 400, dtype=torch.float64)
 LINE = torch.cat([-FAR.flip(0), doubles(0.0), FAR])
@@ -49,8 +53,9 @@ def trait_verdicts(loss: Loss) -> Iterator[Verdict]:
 
 def _trait(loss: Loss, name: str, claim: Any) -> Verdict:
     subject = _subject(name, claim)
-    tests = STRUCTURED if isinstance(loss.traits, Structured) else TESTS
-    for setting in call_settings(loss) if tests is STRUCTURED else settings(loss):
+    structured = isinstance(loss.traits, Structured)
+    tests = STRUCTURED | ERRORS if structured else FORECASTS if isinstance(loss.traits, RelativeTraits) else TESTS
+    for setting in call_settings(loss) if structured else settings(loss):
         # A loss with a label makes its claims for all labels together.
         if loss.takes.label and setting[loss.takes.label.name] != loss.takes.label.default:
             continue
@@ -449,6 +454,7 @@ TESTS: dict[str, Test] = {
     "rotation": _rotation,
     "order_free": _order_free,
     "per_candidate": _per_candidate,
+    **SEQUENCE_TESTS,
 }
 PLACES = ("kinks", "curvature_jumps", "jumps")
 
@@ -485,18 +491,19 @@ def _breaks_verdict(
     known: tuple[str, ...],
 ) -> Verdict:
     """The function jumps at every claimed place, and nowhere else."""
-    subject = f"the {what} jumps at: {', '.join(claimed) or 'no place'}"
+    said = ", ".join(text if len(text) < 40 else "as declared" for text in claimed)
+    subject = f"the {what} jumps at: {said or 'no place'}"
     jumped: set[str] = set()  # with a label, a jump may be that of one label
     last: Settings = {}
     for setting in settings(loss):
-        at = {text: evaluate(loss, text, setting) for text in claimed}
+        at = places_of(loss, claimed, setting)
         for text, place in at.items():
             if _rises(function, doubles(place - 1e-9, place + 1e-9), setting).item() >= 1e-3:
                 jumped.add(text)
             elif loss.takes.label is None:
                 jumped.discard(text)
                 return _continuous(subject, what, place, setting)
-        found = _find_jump(loss, function, setting, [*at.values(), *(evaluate(loss, text, setting) for text in known)])
+        found = _find_jump(loss, function, setting, [*at.values(), *places_of(loss, known, setting).values()])
         if found is not None:
             return Verdict(subject, "the numbers", "holds", f"with a jump of the {what} at {found:.6g}, {setting}")
         last = setting

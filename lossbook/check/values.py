@@ -20,6 +20,7 @@ from lossbook.check.places import (
     doubles,
     elementwise,
     grid,
+    half_line,
     learned,
     options,
     places,
@@ -289,7 +290,7 @@ def _dense_differences(loss: Loss) -> Iterator[Row]:
         h = 1e-3 * min([1.0, *scales(loss, setting)])
         x = smooth_grid(loss, setting, margin=3 * h)
         if loss.takes.domain:  # a bounded variable is steepest at its ends
-            h = h / 100
+            h = h / (10 if half_line(loss) else 100)
         f = {k: value_at(loss, x + k * h, setting) for k in (-2, -1, 1, 2)}
         found = (f[-2] - 8 * f[-1] + 8 * f[1] - f[2]) / (12 * h)
         yield setting, x, slope_at(loss, x, setting), found, found.abs().clamp(min=1)

@@ -236,7 +236,8 @@ def grid(xlim: Sequence[float]) -> np.ndarray:
 
 def evaluate(loss: Loss, values: Mapping[str, float], *variables: Any) -> tuple[np.ndarray, ...]:
     """The loss and its derivative by each variable, in NumPy. `values` holds the sliders, the variables broadcast."""
-    arguments = [values[name] for name in loss.formula.parameters]
+    # NumPy's numbers: a branch that is not taken may divide by zero, where Python's would raise.
+    arguments = [np.float64(values[name]) for name in loss.formula.parameters]
     arrays = [np.asarray(one, dtype=float) for one in variables]
     shape = np.broadcast_shapes(*(one.shape for one in arrays))
     which = [None, *range(len(arrays))]
