@@ -32,7 +32,7 @@ _PUBLIC = (
     "compile, minimizer, line, linspace, ticks, format, start, render, conditionalRisk, searchGrid, bestScores, "
     "lossAt, gradientAt, stepOf, inTriangle, triangleMesh, regionAbove, planeLoss, planeSectors, bell, shares, terms, "
     "fitBell, maskLoss, boxLoss, stepBox, embeddingLoss, edgeOf, similarityLoss, "
-    "hardestNegative, softmaxOf, attend"
+    "hardestNegative, softmaxOf, attend, makeWalks, addErrors, learnWalks"
 )
 
 
@@ -86,7 +86,8 @@ def explore(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> Explore
         ``"boxes"``: a true and a predicted box to drag, and the pull of a loss at two corners.
         ``"pair"``: two embeddings in the plane, the same or different. ``"triplet"``: an anchor, a positive and a
         negative. ``"similarity"``: a small matrix of similarities and its softmax.
-        ``"attention"``: words and image regions, and where each word looks.
+        ``"attention"``: words and image regions, and where each word looks. ``"walk"``: a random walk of five states,
+        the values that are learned of it, and their error.
     id
         The name of the explorer in the page's address; from the losses' names unless given. Two explorers on one
         page need different ones.
@@ -99,7 +100,8 @@ def explore(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> Explore
         ``angles``, ``target`` and ``reach`` (plane), ``q``, ``gap`` and ``weight`` (densities),
         ``truth``, ``prediction`` and ``brush`` (mask), ``truth``, ``prediction``, ``descend`` and ``rate`` (boxes),
         ``first``, ``second`` and ``same`` (pair), ``anchor``, ``positive``, ``negative`` and ``negative2`` (triplet),
-        ``similarities`` (similarity), ``words`` and ``regions`` (attention).
+        ``similarities`` (similarity), ``words`` and ``regions`` (attention),
+        ``alpha``, ``episodes``, ``over`` and ``run`` (walk).
 
     Returns
     -------
@@ -122,10 +124,11 @@ def explore(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> Explore
     return Explorer(make_payload(loss, compare, **options), (loss, *compare))
 
 
-def island(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> str:
+def island(loss: Loss, compare: Sequence[Loss] = (), *, figure: bool = True, **options: Any) -> str:
     """The explorer as HTML, for a page that has loaded :func:`script` and :func:`style`. Arguments as for `explore`.
 
-    Without JavaScript the page shows the figure at the starting values.
+    Without JavaScript the page shows the figure at the starting values. A page of many explorers may go without the
+    figures, which are most of an island's weight.
 
     >>> import lossbook as lb
     >>> island(lb.huber).startswith('<div class="lb-explorer" id="huber" data-scene="curve">')
@@ -133,4 +136,4 @@ def island(loss: Loss, compare: Sequence[Loss] = (), **options: Any) -> str:
     """
     from lossbook.explorer.payload import island_html
 
-    return island_html(make_payload(loss, compare, **options), (loss, *compare))
+    return island_html(make_payload(loss, compare, **options), (loss, *compare), figure)

@@ -26,6 +26,7 @@ from lossbook.explorer import (
     similarity,
     simplex,
     triplet,
+    walk,
 )
 from lossbook.explorer.scene import SAMPLES, Payload, Scene, check_state, defaults, short, some
 from lossbook.loss import Loss, Parameter
@@ -35,6 +36,7 @@ SCENES: dict[str, Scene] = {
     module.SCENE.name: module.SCENE
     for module in (
         curve, sample, fit, risk, bars, simplex, plane, densities, pair, triplet, mask, boxes, similarity, attention,
+        walk,
     )
 }  # fmt: skip
 MAX_COMPARE = 6
@@ -112,11 +114,13 @@ def _settings(payload: Payload) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in defaults(payload).items())
 
 
-def island_html(payload: Payload, losses: Sequence[Loss]) -> str:
+def island_html(payload: Payload, losses: Sequence[Loss], figure: bool = True) -> str:
     """The figure, and beside it what the script needs to bring it to life."""
-    figure = plot.picture(SCENES[payload["scene"]].picture(payload, losses), describe(payload)).html
+    still = "<p>The explorer needs JavaScript.</p>"
+    if figure:
+        still = plot.picture(SCENES[payload["scene"]].picture(payload, losses), describe(payload)).html
     return (
-        f'<div class="lb-explorer" id="{html.escape(payload["id"])}" data-scene="{payload["scene"]}">{figure}'
+        f'<div class="lb-explorer" id="{html.escape(payload["id"])}" data-scene="{payload["scene"]}">{still}'
         f'<script type="application/json">{island_json(payload)}</script></div>'
     )
 
