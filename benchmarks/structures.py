@@ -1,4 +1,4 @@
-"""Losses of masks, boxes and embeddings: beside MONAI, PyTorch Metric Learning, loops, and what they cannot beat.
+"""Losses of masks, boxes, embeddings and texts: beside MONAI, PyTorch Metric Learning, loops and bounds.
 
 Forward, mean and backward, float32, as everywhere in these benchmarks.
 """
@@ -19,6 +19,7 @@ BATCH, DIMENSIONS = 256, 128
 IMAGES, SIDE = 8, 256
 BOXES, LOOPED = 10_000, 200
 CAPTIONS, REGIONS, WORDS = 24, 49, 12
+FRAMES, TEXTS, CLASSES, LETTERS = 200, 16, 40, 30
 
 Pair = tuple[str, str, Mean, Mean, tuple[Tensor, ...]]
 
@@ -50,7 +51,7 @@ def of(share: float, count: int, least: int = 4) -> int:
 def pairs(share: float = 1.0) -> list[Pair]:
     """What is compared: names, both functions (the mean of the loss), and the tensors."""
     torch.manual_seed(0)
-    return [*_masks(share), *_boxes(share), *_embeddings(share), *_captions(share)]
+    return [*_masks(share), *_boxes(share), *_embeddings(share), *_captions(share), *_texts(share)]
 
 
 def _masks(share: float) -> list[Pair]:
@@ -130,6 +131,17 @@ def _captions(share: float) -> list[Pair]:
     lengths = torch.randint(1, WORDS + 1, (count,))
     tensors = regions, words, lengths, torch.arange(count)
     return [("damsm_word", "a loop over captions", lb.damsm_word, caption_by_caption, tensors)]
+
+
+def _texts(share: float) -> list[Pair]:
+    frames, letters = of(share, FRAMES), of(share, LETTERS, 1)
+    lengths = torch.full((TEXTS,), frames), torch.full((TEXTS,), letters)
+    tensors = torch.randn(frames, TEXTS, CLASSES), torch.randint(1, CLASSES, (TEXTS, letters)), *lengths
+
+    def after_log_softmax(loss: Mean) -> Mean:
+        return lambda logits, *others: loss(logits.log_softmax(2), *others)
+
+    return [("ctc, with log-softmax", "torch", after_log_softmax(lb.ctc), after_log_softmax(F.ctc_loss), tensors)]
 
 
 def caption_by_caption(regions: Tensor, words: Tensor, lengths: Tensor, classes: Tensor) -> Tensor:
