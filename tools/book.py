@@ -25,7 +25,7 @@ from tools import notebooks
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = Path("_build") / "book"
 SITE = BOOK / "_build" / "html"
-GENERATED = {"catalogue": "tools.catalogue"}
+GENERATED = {name: f"tools.{name}" for name in ("catalogue", "pitfalls", "notation", "glossary")}
 PAGE_SUFFIXES = (".ipynb", ".md")
 # What other pages may show or link to: headings and named places.
 NAMED = re.compile(r"^(?:#+ .*|\(.+\)=|:(?:label|name): .*)$", re.MULTILINE)
@@ -91,6 +91,18 @@ def entries(part: Any) -> Iterator[str]:
 def pages(root: Path) -> list[str]:
     """The pages of the book, without their suffix."""
     return list(entries(yaml.safe_load((root / "_toc.yml").read_text())))
+
+
+def source(name: str, root: Path) -> str:
+    """The Markdown of a page as it is written; nothing for a generated page."""
+    paths = [path for suffix in PAGE_SUFFIXES if (path := root / f"{name}{suffix}").exists()]
+    return prose(paths[0].name, paths[0].read_text()) if paths else ""
+
+
+def heading(name: str, root: Path) -> str | None:
+    """The title of a page that has a source: its first heading."""
+    found = re.search(r"^# +(.+)$", source(name, root), re.MULTILINE)
+    return found[1] if found else None
 
 
 def check_pages(root: Path) -> None:
@@ -164,8 +176,8 @@ def build(root: Path) -> None:
 
 def state(root: Path) -> str:
     """A hash of all that the site is made of."""
-    names = ("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt", "references.bib")
-    files = [*(root / name for name in names), *static_files(root), *sorted(root.glob("*.md"))]
+    names = ("_config.yml", "_toc.yml", "glossary.yml", "pitfalls.yml", "pyproject.toml", "requirements.txt")
+    files = [*(root / name for name in names), root / "references.bib", *static_files(root), *sorted(root.glob("*.md"))]
     files += [*sorted(root.glob("chapters/*.md"))]
     files += [*notebooks.source_files(root / "tools"), *notebooks.source_files(root / "lossbook")]
     files += [root / path for path in notebooks.notebooks(root)]

@@ -110,12 +110,15 @@ function mount(element, config, makeLink) {
   };
 }
 
-// Every island of a static page. A page whose scripts fail keeps the figure that was there.
+// Every island of a static page; one that is folded away, when it is unfolded. A page whose scripts fail keeps the
+// figure that was there.
 function start() {
   const hydrate = () => {
     for (const element of document.querySelectorAll(".lb-explorer[data-scene]:not(.lb-ready)")) {
       const payload = element.querySelector('script[type="application/json"]');
-      if (payload) mount(element, JSON.parse(payload.textContent), pageLink);
+      const fold = element.closest("details:not([open])");
+      if (payload && fold) fold.addEventListener("toggle", hydrate, { once: true });
+      else if (payload) mount(element, JSON.parse(payload.textContent), pageLink);
     }
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", hydrate);
