@@ -46,8 +46,8 @@ def run(sizes: Sequence[tuple[int, int, int]] = SIZES) -> str:
 
 
 def measured() -> list[Loss]:
-    """The losses of one number each that have a gradient, and those of several that torch has too."""
-    trained = [loss for loss in lb.losses() if not getattr(loss.traits, "jumps", ())]
+    """The losses of one number each that have a gradient, and those of several that torch has too; no sequences."""
+    trained = [loss for loss in lb.losses() if not getattr(loss.traits, "jumps", ()) and loss.family != "sequence"]
     return [loss for loss in trained if isinstance(loss.takes, Elementwise) or loss.record.builtin]
 
 

@@ -1,5 +1,6 @@
 """The sweep: what holds for every loss of the book, picked up from the registry."""
 
+import functools
 import inspect
 from typing import Any
 
@@ -77,6 +78,11 @@ def leaves(loss: Loss, sample: tuple[Tensor, ...]) -> list[Tensor]:
     ]
 
 
+def usual(loss: Loss) -> dict[str, str]:
+    """The reduction to one number: a loss's own; the mean, where it returns errors of single steps."""
+    return {"reduction": "mean" if loss.default_reduction == "none" else loss.default_reduction}
+
+
 def many(found: Any) -> tuple[Tensor, ...]:
     return found if isinstance(found, tuple) else (found,)
 
@@ -86,7 +92,7 @@ def many(found: Any) -> tuple[Tensor, ...]:
 def test_dtype_and_shape_are_kept(loss: Loss, dtype: torch.dtype) -> None:
     for sample in samples(loss, dtype):
         tensors = leaves(loss, sample)
-        value = loss(*tensors)
+        value = loss(*tensors, **usual(loss))
         value.backward()
         assert value.dtype == dtype and value.shape == ()
         learned = [x for x in tensors if x.requires_grad]
@@ -179,7 +185,7 @@ def test_nan_is_never_hidden(loss: Loss) -> None:
             if name not in loss.takes.by or not next(slopes).any():
                 continue
             spoiled = [*sample[:i], torch.full_like(sample[i], float("nan")), *sample[i + 1 :]]
-            assert refused_as_nan(loss, spoiled) or loss(*spoiled).isnan()
+            assert refused_as_nan(loss, spoiled) or loss(*spoiled, **usual(loss)).isnan()
 
 
 def refused_as_nan(loss: Loss, tensors: list[Tensor]) -> bool:
@@ -204,25 +210,27 @@ def test_largest_floats_give_no_nan(loss: Loss) -> None:
 def test_functional_transforms(loss: Loss) -> None:
     sample = samples(loss)[-1]
     by = tuple(i for i, name in enumerate(loss.takes.names) if name in loss.takes.by)
-    found = torch.func.grad(loss, argnums=by)(*sample)
-    for slope, expected in zip(found, many(loss.gradient(*sample)), strict=True):
+    reduced = functools.partial(loss, **usual(loss))
+    found = torch.func.grad(reduced, argnums=by)(*sample)
+    for slope, expected in zip(found, many(loss.gradient(*sample, **usual(loss))), strict=True):
         torch.testing.assert_close(slope, expected)
     stacked = tuple(torch.stack([x, x]) for x in sample)
-    twice = torch.func.vmap(loss)(*stacked)
-    torch.testing.assert_close(twice, loss(*sample).expand(2))
+    twice = torch.func.vmap(reduced)(*stacked)
+    torch.testing.assert_close(twice, reduced(*sample).expand(2))
 
 
 @ALL
 def test_compiles_without_a_graph_break(loss: Loss) -> None:
     torch._dynamo.reset()
-    compiled = torch.compile(lambda *tensors: loss(*tensors), fullgraph=True, backend="aot_eager")
+    how = usual(loss)
+    compiled = torch.compile(lambda *tensors: loss(*tensors, **how), fullgraph=True, backend="aot_eager")
     sample = samples(loss, torch.float32)[-1]
     tensors = leaves(loss, sample)
     value = compiled(*tensors)
     value.backward()
-    torch.testing.assert_close(value, loss(*sample))
+    torch.testing.assert_close(value, loss(*sample, **how))
     learned = [x for x in tensors if x.requires_grad]
-    for x, slope in zip(learned, many(loss.gradient(*sample)), strict=True):
+    for x, slope in zip(learned, many(loss.gradient(*sample, **how)), strict=True):
         torch.testing.assert_close(x.grad, slope, rtol=1e-4, atol=1e-5)
 
 
@@ -230,7 +238,7 @@ def test_compiles_without_a_graph_break(loss: Loss) -> None:
 def test_validation_reads_no_value(loss: Loss) -> None:
     """On the meta device there are no values: whatever reads one, and so would wait for a GPU, raises."""
     meta = [x.to("meta") for x in samples(loss, torch.float32)[-1]]
-    assert loss(*meta).shape == ()
+    assert loss(*meta, **usual(loss)).shape == ()
 
 
 @ALL

@@ -10,7 +10,7 @@ from nbformat import v4, write
 
 import lossbook as lb
 from lossbook.explorer import usual_scene
-from tools import book, catalogue, icons, install, notebooks
+from tools import book, catalogue, glossary, icons, install, notation, notebooks, pitfalls
 
 
 @pytest.fixture
@@ -188,7 +188,75 @@ def test_catalogue_has_every_loss() -> None:
         assert loss.chinese in page
         assert all(term.replace(" ", "") in tight for term in loss.formula.terms)
         assert loss.gradient_latex in page
-    assert page.count("{raw} html") == sum(usual_scene(loss) is not None for loss in lb.losses())
+        assert f"def {loss.name}(" in page
+        assert all(name in page for names in loss.aliases.values() for name in names)
+        assert f'data-family="{loss.family}" data-words="{loss.name} ' in page
+    explorers = sum(usual_scene(loss) is not None for loss in lb.losses())
+    assert page.count('class="lb-explorer"') == page.count("<summary>Explorer</summary>") == explorers
+    assert page.count("Examples\n") == 0, "code without its docstring"
+
+
+def test_every_pitfall_and_every_mistake_of_the_notes_has_a_lab() -> None:
+    anchors = {anchor for lab in pitfalls.labs() for anchor in lab.anchors}
+    assert {f"pitfall-{number}" for number in range(1, 29)} <= anchors
+    assert {f"pitfall-N{number}" for number in range(1, 17)} <= anchors
+    page = pitfalls.page()
+    for lab in pitfalls.labs():
+        assert f"[{lab.heading}](#{lab.anchors[0]})" in page
+
+
+def test_a_pitfall_without_an_entry_fails_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {lab.anchors[0]: {"group": "nan", "see": "it"} for lab in pitfalls.labs()}
+    left_out = known.popitem()[0]
+    monkeypatch.setattr(pitfalls, "entries", lambda: known)
+    with pytest.raises(ValueError, match=f"differ: {left_out}"):
+        pitfalls.page()
+    monkeypatch.setattr(pitfalls, "entries", lambda: known | {left_out: {}, "pitfall-nobody": {}})
+    with pytest.raises(ValueError, match="differ: pitfall-nobody"):
+        pitfalls.page()
+
+
+def test_chinese_page_leads_to_every_chapter_of_a_loss_and_to_every_mistake() -> None:
+    page = book.source("chinese", book.ROOT)
+    assert all(f"(#pitfall-N{number})" in page for number in range(1, 17))
+    elsewhere = {"sequence", "robust", "alignment"} & {loss.family for loss in lb.losses()}  # not all are in the notes
+    for family in {loss.family for loss in lb.losses()} - elsewhere:
+        assert f"(chapters/{family}.ipynb)" in page
+
+
+def test_glossary_has_every_term_and_every_loss_in_both_languages() -> None:
+    page = glossary.page()
+    for term, known in glossary.entries().items():
+        assert re.search(rf"^{re.escape(term)}\n  <span", page, flags=re.MULTILINE)
+        assert re.search(r"[\u4e00-\u9fff]|sigmoid|softmax", known["chinese"]), term
+        assert known.get("chapter", "index") in {name.removeprefix("chapters/") for name in book.pages(book.ROOT)}
+    for loss in lb.losses():
+        assert loss.chinese in page
+
+
+def test_notation_has_every_hyperparameter() -> None:
+    page = notation.page()
+    for loss in lb.losses():
+        for one in loss.parameters:
+            rows = [row for row in page.splitlines() if row.startswith(f"| `{one.name}` |") and f"`{loss.name}`" in row]
+            assert len(rows) == 1 and one.meaning in rows[0]
+
+
+def test_what_has_no_entry_fails_the_build(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A term that is not in the glossary, a citation that is not in the bibliography, a link to nowhere."""
+    text = "# Page\n\n{term}`nothing`, {cite:t}`nobody1900`, [](#nowhere).\n\n```{glossary}\nrisk\n  A word.\n```\n"
+    files = {"_config.yml": book.config(book.ROOT), "_toc.yml": "format: jb-book\nroot: index\n", "index.md": text}
+    files["references.bib"] = (book.ROOT / "references.bib").read_text()
+    for name, content in files.items():
+        target = tmp_path / book.BOOK / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The extension of the book is found beside it.
+        target.write_text(content.replace("../..", str(book.ROOT)))
+    with pytest.raises(book.BookError):
+        book.build(tmp_path)
+    said = capfd.readouterr()
+    for missing in ("nothing", "nobody1900", "nowhere"):
+        assert missing in said.out + said.err
 
 
 def test_catalogue_has_families_as_the_table_of_contents(monkeypatch: pytest.MonkeyPatch) -> None:

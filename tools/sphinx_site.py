@@ -9,6 +9,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("config-inited", without_thebe, priority=10)
     app.connect("html-page-context", plain_citations)
+    app.connect("html-page-context", language)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -23,3 +24,9 @@ def plain_citations(app: Sphinx, page: str, template: str, context: dict[str, An
     """Sphinx gives citations roles that a screen reader cannot use: a list without items."""
     for role in (' role="list"', ' role="doc-biblioentry"'):
         context["body"] = context.get("body", "").replace(role, "")
+
+
+def language(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """A page that says `lang: zh` at its top is marked as Chinese for a screen reader."""
+    if said := (context.get("meta") or {}).get("lang"):
+        context["body"] = f'<div lang="{said}">{context["body"]}</div>'
