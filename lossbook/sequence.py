@@ -52,6 +52,7 @@ class Sequences(Inputs):
 
     names = ("log_probs", "targets", "input_lengths", "target_lengths")
     by = ("log_probs",)
+    scene = "lattice"
     where = "a text of one letter in two frames; a_t and b_t are the log-probabilities of letter and blank in frame t"
 
     def prepared(self, *tensors: Any) -> tuple[Any, ...]:

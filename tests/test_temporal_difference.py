@@ -17,7 +17,6 @@ from torch import Tensor
 
 import lossbook as lb
 from lossbook.check.calls import arguments_matter
-from lossbook.check.errors import ERRORS
 from lossbook.check.traits import trait_verdicts
 from lossbook.check.values import gradient_against_autograd
 
@@ -517,17 +516,13 @@ def test_names_in_other_libraries() -> None:
 # --- traits, both ways ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", list(ERRORS))
-@pytest.mark.parametrize("loss", ALL, ids=str)
-def test_the_other_claim_is_refused(loss: lb.Loss, name: str) -> None:
-    claim = getattr(loss.traits, name)
-    if claim is None:
-        return
-    other = "lambda_ <= 0" if isinstance(claim, str) else not claim
+@pytest.mark.parametrize("claim", ["lambda_ <= 0", "lambda_ >= 0", True, False])
+def test_other_claims_of_later_rewards_are_refused(claim: str | bool) -> None:
+    """(tests/test_check.py denies every claim that is a plain yes or no.)"""
+    wrong = planted(lb.td_lambda_error, traits=replace(lb.td_lambda_error.traits, later_rewards=claim))
     torch.manual_seed(0)
-    wrong = planted(loss, traits=replace(loss.traits, **{name: other}))
-    failed = [v.subject for v in trait_verdicts(wrong) if v.disagreement]
-    assert len(failed) == 1
+    failed = [verdict.subject for verdict in trait_verdicts(wrong) if verdict.disagreement]
+    assert failed == [f"depends on later rewards: {claim}"]
 
 
 def test_a_target_that_is_not_held_reaches_the_next_state() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lossbook.check.errors import ERRORS
 from lossbook.check.places import Values, arguments, domain, doubles, settings, slope_at
 from lossbook.check.report import Settings, Verdict, first_disagreement
 from lossbook.formula import Formula
@@ -215,6 +216,7 @@ STRUCTURED: dict[str, Test] = {
     "rotation": _rotation,
     "length": _length,
     "batch": _batch,
+    **ERRORS,
 }
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lossbook.check.errors import ERRORS
 from lossbook.check.forecasts import FORECASTS
 from lossbook.check.places import (
     Values,
@@ -54,7 +53,7 @@ def trait_verdicts(loss: Loss) -> Iterator[Verdict]:
 def _trait(loss: Loss, name: str, claim: Any) -> Verdict:
     subject = _subject(name, claim)
     structured = isinstance(loss.traits, Structured)
-    tests = STRUCTURED | ERRORS if structured else FORECASTS if isinstance(loss.traits, RelativeTraits) else TESTS
+    tests = STRUCTURED if structured else FORECASTS if isinstance(loss.traits, RelativeTraits) else TESTS
     for setting in call_settings(loss) if structured else settings(loss):
         # A loss with a label makes its claims for all labels together.
         if loss.takes.label and setting[loss.takes.label.name] != loss.takes.label.default:

@@ -18,6 +18,7 @@ from lossbook.explorer import (
     curve,
     densities,
     fit,
+    lattice,
     mask,
     pair,
     plane,
@@ -37,6 +38,7 @@ SCENES: dict[str, Scene] = {
     for module in (
         curve, sample, fit, risk, bars, simplex, plane, densities, pair, triplet, mask, boxes, similarity, attention,
         walk,
+        lattice,
     )
 }  # fmt: skip
 MAX_COMPARE = 6
