@@ -1,4 +1,4 @@
-"""Losses of masks, boxes, embeddings and texts: beside MONAI, PyTorch Metric Learning, loops and bounds.
+"""Losses of masks, boxes, embeddings, texts and episodes: beside MONAI, PyTorch Metric Learning, loops and bounds.
 
 Forward, mean and backward, float32, as everywhere in these benchmarks.
 """
@@ -20,6 +20,7 @@ IMAGES, SIDE = 8, 256
 BOXES, LOOPED = 10_000, 200
 CAPTIONS, REGIONS, WORDS = 24, 49, 12
 FRAMES, TEXTS, CLASSES, LETTERS = 200, 16, 40, 30
+EPISODES, STEPS = 64, 200
 
 Pair = tuple[str, str, Mean, Mean, tuple[Tensor, ...]]
 
@@ -51,7 +52,7 @@ def of(share: float, count: int, least: int = 4) -> int:
 def pairs(share: float = 1.0) -> list[Pair]:
     """What is compared: names, both functions (the mean of the loss), and the tensors."""
     torch.manual_seed(0)
-    return [*_masks(share), *_boxes(share), *_embeddings(share), *_captions(share), *_texts(share)]
+    return [*_masks(share), *_boxes(share), *_embeddings(share), *_captions(share), *_texts(share), *_episodes(share)]
 
 
 def _masks(share: float) -> list[Pair]:
@@ -142,6 +143,26 @@ def _texts(share: float) -> list[Pair]:
         return lambda logits, *others: loss(logits.log_softmax(2), *others)
 
     return [("ctc, with log-softmax", "torch", after_log_softmax(lb.ctc), after_log_softmax(F.ctc_loss), tensors)]
+
+
+def _episodes(share: float) -> list[Pair]:
+    steps = of(share, STEPS)
+    tensors = torch.randn(EPISODES, steps + 1), torch.randn(EPISODES, steps), 0.99 * torch.ones(EPISODES, steps)
+
+    def squared(errors: Callable[..., Tensor]) -> Mean:
+        return lambda *tensors: errors(*tensors).square().mean()
+
+    return [("td_lambda_error", "a loop over steps", squared(lb.td_lambda_error), squared(step_by_step), tensors)]
+
+
+def step_by_step(values: Tensor, rewards: Tensor, discounts: Tensor) -> Tensor:
+    """The TD(lambda) errors, from the end of the episodes to their beginning."""
+    following = values.detach()[:, 1:]
+    ahead, found = following[:, -1], []
+    for t in reversed(range(rewards.shape[1])):
+        ahead = rewards[:, t] + discounts[:, t] * (0.1 * following[:, t] + 0.9 * ahead)
+        found.append(ahead)
+    return torch.stack(found[::-1], dim=1) - values[:, :-1]
 
 
 def caption_by_caption(regions: Tensor, words: Tensor, lengths: Tensor, classes: Tensor) -> Tensor:

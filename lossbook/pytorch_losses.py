@@ -1,20 +1,21 @@
 """Every loss class of `torch.nn`, found by inspection, beside the loss of the book that re-derives it.
 
-`torch_loss_classes` finds the classes of the installed release. `ROWS` says of each what the chapter's table says
-beside the record of our loss, and `torch_agreement` runs both on the samples of that record. A class of a new release
-has no row: the tests fail until it has one.
+`torch_loss_classes` finds the classes of the installed release. `ROWS` has what the chapter's table adds to the record
+of our loss, and how the class is called. `torch_agreement` runs both on the samples of that record. A class of a new
+release has no row: the tests fail until it has one.
 
-Two of the classes hold class weights that are learned: the two losses of this module re-derive these.
+Two of the classes hold the last layer of the network: the two losses of this module re-derive these.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import itertools
 import pkgutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -262,6 +263,8 @@ def _outer(slope: Tensor, input: Tensor) -> Tensor:
 
 # --- adaptive softmax ----------------------------------------------------------------------------------------
 
+_HEAD_BIAS = _bias("head_bias")
+
 
 class Hierarchy(Inputs):
     """Features (N, D), head (S + 1, D), two projections of one cluster (H, D) and (O, H), class indices (N,)."""
@@ -309,7 +312,7 @@ class Hierarchy(Inputs):
     formula="-logsoftmax(z13, z11, z12) - logsoftmax(z21, z22)",
     variables=("z11", "z12", "z13", "z21", "z22"),
     takes=Hierarchy(),
-    options=(_bias("head_bias"),),
+    options=(_HEAD_BIAS,),
     traits=ScoreTraits(
         convex=True, shift_invariant=True, lipschitz="2", supremum="oo", proper=None, calibrated=None
     ),
@@ -393,14 +396,13 @@ def adaptive_log_softmax(
     cross_entropy : one softmax over all classes.
     adaptive_log_probabilities : of all classes, with any number of clusters.
     """
-    frequent = len(head) - 1
-    own = target.long()
+    frequent, y = len(head) - 1, target.long()
     scores = F.linear(input, head, _as_wide(head_bias, input))
     rare = F.linear(F.linear(input, down), up)
+    in_head = F.cross_entropy(scores, y.clamp(max=frequent), reduction="none")
     # A frequent class is ignored in the tail: no loss there and no gradient.
-    each = F.cross_entropy(scores, own.clamp(max=frequent), reduction="none")
-    each = each + F.cross_entropy(rare, torch.where(own < frequent, -100, own - frequent), reduction="none")
-    return reduce(each, reduction)
+    in_tail = F.cross_entropy(rare, torch.where(y < frequent, -100, y - frequent), reduction="none")
+    return reduce(in_head + in_tail, reduction)
 
 
 @adaptive_log_softmax.closed_form
@@ -456,8 +458,9 @@ def adaptive_log_probabilities(
 
     Raises
     ------
-    ValueError
-        Shapes that do not fit, or fewer rows in the head than clusters.
+    TypeError, ValueError
+        Not tensors, or not two for a cluster; not floating point; shapes or devices that do not fit; no more rows in
+        the head than clusters.
 
     Examples
     --------
@@ -467,17 +470,28 @@ def adaptive_log_probabilities(
     >>> lb.adaptive_log_probabilities(x, head, tail).exp()
     tensor([0.2689, 0.3655, 0.3655])
     """
+    for tail in tails:
+        if not isinstance(tail, (tuple, list)) or len(tail) != 2:
+            raise TypeError(f"tails: got a {type(tail).__name__}, expected for each cluster a pair of tensors")
     floating(input=input, head=head)
     _layer("input", input, "head", head)
+    _HEAD_BIAS.validate(head_bias, input, head)
     frequent = len(head) - len(tails)
     if frequent < 1:
         raise ValueError(f"head: got {len(head)} rows, expected more than {len(tails)}, the number of clusters")
-    scores = F.linear(input, head, head_bias).log_softmax(-1)
-    rows = [scores[..., :frequent]]
-    for number, (down, up) in enumerate(tails):
+    for down, up in tails:
         floating(input=input, down=down, up=up)
         _layer("input", input, "down", down)
         _layer("down", down.T, "up", up)
+    dtypes = {x.dtype for x in (input, head, *itertools.chain(*tails))}
+    if len(dtypes) > 1 or input.dtype in (torch.float16, torch.bfloat16):  # as the losses do
+        dtype = functools.reduce(torch.promote_types, dtypes)
+        wide = torch.promote_types(dtype, torch.float32)
+        given = [(down.to(wide), up.to(wide)) for down, up in tails]
+        return adaptive_log_probabilities(input.to(wide), head.to(wide), *given, head_bias=head_bias).to(dtype)
+    scores = F.linear(input, head, _as_wide(head_bias, input)).log_softmax(-1)
+    rows = [scores[..., :frequent]]
+    for number, (down, up) in enumerate(tails):
         within = F.linear(F.linear(input, down), up).log_softmax(-1)
         rows.append(within + scores[..., frequent + number, None])
     return torch.cat(rows, dim=-1)
@@ -503,6 +517,8 @@ def torch_loss_classes(namespace: ModuleType = nn) -> list[type[nn.Module]]:
     >>> [found.__name__ for found in lb.torch_loss_classes()][:3]
     ['AdaptiveLogSoftmaxWithLoss', 'BCELoss', 'BCEWithLogitsLoss']
     """
+    if not isinstance(namespace, ModuleType):
+        raise TypeError(f"namespace: got {describe(namespace)}, expected a module, such as torch.nn")
     found = {value for module in _modules(namespace) for value in vars(module).values() if _is_loss(value, namespace)}
     return sorted(found, key=lambda value: (value.__name__, value.__module__))
 
@@ -642,17 +658,10 @@ ROWS: dict[str, Row] = {
 
 @dataclass(frozen=True)
 class Agreement:
-    """A class of torch and the loss of the book, run side by side."""
+    """What came of running a class of torch and the loss of the book side by side."""
 
-    cls: type[nn.Module]
-    ours: Loss
     calls: int  # of both, value and gradient
     disagreement: str = ""  # the first, if there is one
-
-    @property
-    def line(self) -> tuple[str, str, str, str]:
-        """A row of a table."""
-        return self.cls.__name__, self.ours.name, str(self.calls), self.disagreement or "agrees"
 
 
 def torch_agreement(cls: type[nn.Module]) -> Agreement:
@@ -674,9 +683,11 @@ def torch_agreement(cls: type[nn.Module]) -> Agreement:
     Examples
     --------
     >>> import torch, lossbook as lb
-    >>> lb.torch_agreement(torch.nn.HuberLoss).line[-1]
-    'agrees'
+    >>> lb.torch_agreement(torch.nn.HuberLoss)
+    Agreement(calls=36, disagreement='')
     """
+    if not inspect.isclass(cls):
+        raise TypeError(f"cls: got {describe(cls)}, expected a loss class of torch.nn, such as torch.nn.HuberLoss")
     if cls.__name__ not in ROWS:
         raise ValueError(f"cls: got {cls.__name__}, expected a class that has a row in lossbook.pytorch_losses.ROWS")
     ours, row = get(f"torch.nn.{cls.__name__}"), ROWS[cls.__name__]
@@ -686,10 +697,10 @@ def torch_agreement(cls: type[nn.Module]) -> Agreement:
         torch.manual_seed(0)
         for sample, given in _calls(cls, ours, row):
             calls += 1
-            wrong = _confront(cls, ours, row, sample, given)
-            if wrong:
-                return Agreement(cls, ours, calls, f"DISAGREES with {_said(given)}: {wrong}")
-    return Agreement(cls, ours, calls)
+            difference = _difference(cls, ours, row, sample, given)
+            if difference:
+                return Agreement(calls, f"with {_said(given)}: {difference}")
+    return Agreement(calls)
 
 
 def _calls(cls: type[nn.Module], ours: Loss, row: Row) -> Iterator[tuple[tuple[Tensor, ...], dict[str, Any]]]:
@@ -708,35 +719,47 @@ def _calls(cls: type[nn.Module], ours: Loss, row: Row) -> Iterator[tuple[tuple[T
             yield from ((other, {**given, "reduction": reduction}) for reduction in ours.takes.reductions)
 
 
-def _confront(
-    cls: type[nn.Module], ours: Loss, row: Row, sample: tuple[Tensor, ...], given: dict[str, Any]
-) -> str | None:
-    """What differs, if anything does: the values, or the gradients by each learned tensor."""
+def _difference(cls: type[nn.Module], ours: Loss, row: Row, sample: tuple[Tensor, ...], given: dict[str, Any]) -> str:
+    """What differs first, if anything does: the values, or the gradients by each learned tensor."""
     from lossbook.check.report import first_disagreement
 
-    leaves = [
-        x.clone().requires_grad_(name in ours.takes.by) if isinstance(x, Tensor) else x
-        for x, name in zip(sample, ours.takes.names, strict=True)
-    ]
-    behind = row.behind or (lambda x: x)
-    theirs = row.call(cls, given, *(behind(x) if x.requires_grad else x for x in leaves))
-    learned = [x for x, name in zip(leaves, ours.takes.names, strict=True) if name in ours.takes.by]
-    slopes = torch.autograd.grad(theirs.sum(), learned, allow_unused=True, materialize_grads=True)
-    found = ours.gradient(*sample, **given)
-    found = found if isinstance(found, tuple) else (found,)
-    if row.behind:
-        found = torch.autograd.grad([row.behind(x) for x in learned], learned, found)
-    pairs = [("value", ours(*sample, **given), theirs.detach())]
-    pairs += [(f"gradient by {name}", a, b) for name, a, b in zip(ours.takes.by, found, slopes, strict=True)]
-    for what, mine, yours in pairs:
+    what = ("value", *(f"gradient by {name}" for name in ours.takes.by))
+    both = _ours(ours, row, sample, given), _theirs(cls, ours, row, sample, given)
+    for name, mine, yours in zip(what, *both, strict=True):
         if mine.shape != yours.shape:
-            return f"{what} of shape {tuple(mine.shape)} against {tuple(yours.shape)}"
-        if row.nan and what != "value":
+            return f"{name} of shape {tuple(mine.shape)} against {tuple(yours.shape)}"
+        if row.nan and name != "value":
             yours = torch.where(yours.isnan(), mine, yours)
         place = first_disagreement(mine, yours, 1e-10 * (1 + yours.abs()))
         if place is not None:
-            return f"{what} {mine.flatten()[place]:.6g} against {yours.flatten()[place]:.6g}"
-    return None
+            return f"{name} {mine.flatten()[place]:.6g} against {yours.flatten()[place]:.6g}"
+    return ""
+
+
+def _ours(ours: Loss, row: Row, sample: tuple[Tensor, ...], given: dict[str, Any]) -> list[Tensor]:
+    """Our value and, in closed form, its gradients."""
+    slopes = ours.gradient(*sample, **given)
+    slopes = slopes if isinstance(slopes, tuple) else (slopes,)
+    if row.behind:
+        learned = [x.clone().requires_grad_() for x in _learned(ours, sample)]
+        slopes = torch.autograd.grad([row.behind(x) for x in learned], learned, slopes)
+    return [ours(*sample, **given), *slopes]
+
+
+def _theirs(
+    cls: type[nn.Module], ours: Loss, row: Row, sample: tuple[Tensor, ...], given: dict[str, Any]
+) -> list[Tensor]:
+    """The value of torch's class and, by autograd, its gradients."""
+    leaves = [x.clone().requires_grad_(name in ours.takes.by) for x, name in zip(sample, ours.takes.names, strict=True)]
+    behind = row.behind or (lambda x: x)
+    value = row.call(cls, given, *(behind(x) if x.requires_grad else x for x in leaves))
+    learned = _learned(ours, leaves)
+    slopes = torch.autograd.grad(value.sum(), learned, allow_unused=True, materialize_grads=True)
+    return [value.detach(), *slopes]
+
+
+def _learned(ours: Loss, tensors: Iterable[Tensor]) -> list[Tensor]:
+    return [x for x, name in zip(tensors, ours.takes.names, strict=True) if name in ours.takes.by]
 
 
 def _said(given: dict[str, Any]) -> str:

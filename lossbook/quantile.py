@@ -159,6 +159,6 @@ def expectile(input: Tensor, target: Tensor, *, expectile: float = 0.5, reductio
     pinball : the same two weights on the size.
     """
     r = input - target
-    # The weight is 1 - expectile above zero and expectile below. Two relus would lose the curvature at zero.
-    weight = ((r > 0).to(r.dtype) - expectile).abs()
-    return reduce(weight * r * r, reduction)
+    # Two relus would lose the curvature at zero. 1 - expectile is a Python number: in float32 it would lose its digits.
+    above = (r > 0).to(r.dtype)
+    return reduce(((1 - expectile) * above + expectile * (1 - above)) * r * r, reduction)

@@ -4,6 +4,7 @@ Each fits a different average of the truths: the mean, a median that favors smal
 """
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -77,7 +78,7 @@ class Forecast(Elementwise):
 
 FORECAST = Forecast(
     variable="f",
-    axis="forecast f = ŷ",
+    axis="forecast ŷ",
     latex=r"\hat{y}",
     of=lambda input, target: input,
     slope=lambda input, target: 1.0,
@@ -173,7 +174,7 @@ def _floor(default: float, meaning: str, tried: bool = True) -> Option:
     def validate(value: Any, *tensors: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"eps: got {describe(value)}, expected a Python number in (0, inf)")
-        if not 0 < value < math.inf:
+        if not 0 < value <= sys.float_info.max:  # an integer may be larger
             raise ValueError(f"eps: got {value!r}, expected a number in (0, inf)")
 
     return Option("eps", meaning, default, validate, lambda *tensors: (0.5,) if tried else ())
@@ -258,7 +259,9 @@ def mape(input: Tensor, target: Tensor, *, eps: float = 1e-7, reduction: Reducti
 
 @mape.closed_form
 def _mape_gradient(input: Tensor, target: Tensor, *, eps: float = 1e-7, reduction: Reduction = "mean") -> Tensor:
-    return _reduced((input - target).sign() / target.abs().clamp(min=eps), reduction)
+    r = input - target
+    slopes = r.sign() / target.abs().clamp(min=eps)
+    return _reduced(torch.where(r.isnan(), r, slopes), reduction)  # the sign of NaN is 0
 
 
 @loss(
@@ -397,8 +400,10 @@ def msle(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Ten
 
 @msle.closed_form
 def _msle_gradient(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    # The logarithm of the ratio (1 + input)/(1 + target), which keeps its digits where the ratio is near 1.
-    return _reduced(2 * torch.log1p((input - target) / (1 + target)) / (1 + input), reduction)
+    # The logarithm of the ratio of 1 + input and 1 + target, the larger above: it keeps its digits, near 1 and far off.
+    r = input - target
+    size = torch.log1p(r.abs() / (1 + torch.minimum(input, target)))
+    return _reduced(2 * torch.copysign(size, r) / (1 + input), reduction)
 
 
 # --- likelihoods --------------------------------------------------------------------------------------------
@@ -600,7 +605,9 @@ def gaussian_nll(
     if var.dim() < input.dim():
         var = var.unsqueeze(-1)
     # The value of the clamped variance, the slope of the given one.
-    v = var.detach().clamp(min=eps) + (var - var.detach())
+    v = var.clone()
+    with torch.no_grad():
+        v.clamp_(min=eps)
     each = (torch.log(v) + (input - target) ** 2 / v) / 2
     return reduce(each + math.log(2 * math.pi) / 2 if full else each, reduction)
 

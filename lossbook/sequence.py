@@ -13,7 +13,7 @@ overflows for numbers far above 0. And it has no second derivative, no rule for 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -28,6 +28,8 @@ __all__ = ["ctc_forward", "ctc_occupancy"]
 
 NEVER = -1e30  # the logarithm of no probability: finite, because two infinities have no difference
 TOO_LONG = 1e29  # what a text costs at least that cannot be read
+
+Lengths = Tensor | Sequence[int] | int
 
 
 # --- what the loss takes --------------------------------------------------------------------------------------
@@ -53,7 +55,7 @@ class Sequences(Inputs):
     names = ("log_probs", "targets", "input_lengths", "target_lengths")
     by = ("log_probs",)
     scene = "lattice"
-    where = "a text of one letter in two frames; a_t and b_t are the log-probabilities of letter and blank in frame t"
+    where = "a text of one letter in two frames; a1 and b1 are the log-probabilities of letter and blank in frame 1"
 
     def prepared(self, *tensors: Any) -> tuple[Any, ...]:
         """Lengths may be given as integers."""
@@ -291,7 +293,7 @@ def _occupancy(lattice: _Lattice) -> Tensor:
 
 
 def ctc_forward(
-    log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, *, blank: int = 0
+    log_probs: Tensor, targets: Tensor, input_lengths: Lengths, target_lengths: Lengths, *, blank: int = 0
 ) -> Tensor:
     """The forward table of CTC: log-probabilities of all beginnings of a path, by frame and state.
 
@@ -338,7 +340,7 @@ def ctc_forward(
 
 
 def ctc_occupancy(
-    log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, *, blank: int = 0
+    log_probs: Tensor, targets: Tensor, input_lengths: Lengths, target_lengths: Lengths, *, blank: int = 0
 ) -> Tensor:
     """How much of the probability of all right paths emits each class in each frame.
 
@@ -526,9 +528,10 @@ def ctc(
         The labels of each text, integers from 0 to C - 1 without the blank: ``(N, S)``, where what is behind the
         length of a text is ignored; or ``(sum of target_lengths,)``, one text after the other; or ``(S,)`` for one.
     input_lengths
-        How many frames belong to each text, from 0 to T: integers ``(N,)``, or ``()`` for one text.
+        How many frames belong to each text, from 0 to T: integers ``(N,)``, or ``()`` for one text. A tuple or list of
+        integers will do, or a single one.
     target_lengths
-        How many labels each text has, from 0 to S: integers ``(N,)``, or ``()`` for one text.
+        How many labels each text has, from 0 to S: likewise.
     blank
         The class that stands for no label, from 0 to C - 1.
     zero_infinity

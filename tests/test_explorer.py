@@ -300,14 +300,14 @@ def test_a_slope_that_only_fades_has_one_minimizer(js, c):
     "loss", [loss for loss in EXPLORABLE if loss.formula.variables == ("r",)], ids=lambda loss: loss.name
 )
 def test_the_unit_of_the_data_does_not_matter(js, loss, unit):
-    # Every loss is a parabola so near zero, but for the absolute value.
+    # Every loss is a parabola so near zero, but for those with a kink there, which are at their default symmetric.
     data = np.array([1.0, 2.0, 5.0]) * unit
     found = minimizer(js, loss, data)
-    expected = np.median(data) if loss is lb.mae else np.mean(data)
+    expected = np.median(data) if loss.traits.kinks else np.mean(data)
     assert found["low"] == found["high"] == pytest.approx(expected, rel=1e-6)
     assert found["ties"] == []
     x, y = np.arange(6.0), np.array([0, 1, 2.5, 2.6, 4.2, 7]) * unit
-    if loss is not lb.mae:
+    if not loss.traits.kinks:
         found = fitted(js, loss, zip(x, y, strict=True))
         assert (found["slope"], found["intercept"]) == pytest.approx(tuple(np.polyfit(x, y, 1)), rel=1e-6)
 
@@ -669,6 +669,14 @@ def test_a_kink_has_no_tangent_and_says_so(visit):
     page.wait_for_selector("#mae.lb-ready")
     assert not page.locator("#mae .lb-tangent").is_visible()
     assert page.locator("#mae caption").text_content() == "At r = 0.00: a kink, the slope jumps from −1.00 to 1.00"
+
+
+def test_a_point_is_named_as_on_the_axis(visit):
+    page = visit()
+    for loss, name in ((lb.mape, "ŷ"), (lb.poisson_nll, "z"), (lb.hinge, "m")):
+        page.set_content(PAGE.format(attributes="", style=style(), script=script(), islands=island(loss, point=2.0)))
+        page.wait_for_selector(".lb-ready")
+        assert page.locator("caption").text_content() == f"At {name} = 2.00"
 
 
 def test_the_keyboard_moves_point_and_slider(visit):

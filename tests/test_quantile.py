@@ -139,6 +139,16 @@ def test_extremes(loss: lb.Loss, dtype: torch.dtype) -> None:
     assert value[:2].isinf().all() and value[2].isnan()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("level", [1e-7, 0.999, 1 - 1e-7])
+def test_levels_near_the_ends_keep_their_digits(level: float, dtype: torch.dtype) -> None:
+    """In float32 the difference 1 - level would be wrong by a fifth at the last of them."""
+    y_hat, y = torch.tensor([[2.0, -2.0], [0.0, 0.0]], dtype=dtype)
+    for loss, size in ((lb.pinball, 2), (lb.expectile, 4)):
+        found = loss(y_hat, y, reduction="none", **{loss.parameters[0].name: level})
+        torch.testing.assert_close(found, torch.tensor([size * (1 - level), size * level], dtype=dtype))
+
+
 def test_batch_transforms() -> None:
     for loss in (lb.pinball, lb.expectile):
         level = {loss.parameters[0].name: 0.8}

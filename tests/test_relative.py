@@ -262,6 +262,7 @@ def test_clamped_variance_keeps_its_gradient() -> None:
         ),
         (lb.gaussian_nll, (1.0, 1.0, -1.0), {}, r"var: got the value -1, expected variances in \[0, inf\)"),
         (lb.mape, (1.0, 1.0), {"eps": 0.0}, r"eps: got 0.0, expected a number in \(0, inf\)"),
+        (lb.mape, (1.0, 1.0), {"eps": 10**400}, r"eps: got 10+, expected a number in \(0, inf\)"),
         (lb.smape, (1.0, 1.0), {"eps": math.nan}, r"eps: got nan, expected a number in \(0, inf\)"),
     ],
 )
@@ -303,6 +304,46 @@ def test_wide_ratios_are_finite(loss: Loss, dtype: torch.dtype) -> None:
 def test_empty_is_zero_in_sum_and_nan_in_mean(loss: Loss) -> None:
     empty = [torch.zeros(0, 3) for _ in loss.takes.names]
     assert loss(*empty, reduction="sum") == 0 and loss(*empty).isnan()
+
+
+@pytest.mark.parametrize("loss", FAMILY, ids=lambda loss: loss.name)
+def test_nan_stays_nan(loss: Loss) -> None:
+    """In value and gradient, and nowhere else."""
+    for place in range(len(loss.takes.names)):
+        tensors = [positive(3, seed=number) for number in range(len(loss.takes.names))]
+        tensors[place][1] = math.nan
+        slopes = loss.gradient(*tensors, reduction="none")
+        for found in (loss(*tensors, reduction="none"), *(slopes if isinstance(slopes, tuple) else (slopes,))):
+            assert found.isnan().tolist() == [False, True, False], place
+
+
+def test_an_infinite_variance_knows_nothing() -> None:
+    mean, y, var = tensor(0.0), tensor(1.0), tensor(math.inf)
+    assert lb.gaussian_nll(mean, y, var) == F.gaussian_nll_loss(mean, y, var) == math.inf
+    assert [slope.item() for slope in lb.gaussian_nll.gradient(mean, y, var)] == [0.0, 0.0]
+
+
+def test_one_variance_a_row_in_a_square() -> None:
+    """The shape (3,) would broadcast along the other axis as well."""
+    mean, y, var = positive(3, 3), positive(3, 3, seed=1), positive(3, seed=2)
+    assert_same(lb.gaussian_nll, lb.gaussian_nll, mean, y, var, by=(0, 2))
+    found = lb.gaussian_nll(mean, y, var, reduction="none")
+    torch.testing.assert_close(found, lb.gaussian_nll(mean, y, var[:, None].expand(3, 3), reduction="none"))
+    assert_same(lb.gaussian_nll, F.gaussian_nll_loss, mean, y, var, by=(0, 2))
+
+
+@pytest.mark.parametrize("size", [1e10, 1e17, 1e30])
+def test_gradients_of_forecasts_that_are_far_off(size: float) -> None:
+    y_hat, y = tensor(0.0, size, -0.5, size, 3.0), tensor(size, 0.0, size, -0.5, 3.0)
+    expected = tensor(*(2 * (math.log1p(a) - math.log1p(b)) / (1 + a) for a, b in zip(y_hat, y, strict=True)))
+    torch.testing.assert_close(lb.msle.gradient(y_hat, y, reduction="none"), expected, rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5, 1.9])
+def test_the_closed_form_at_a_truth_of_zero(power: float) -> None:
+    y_hat, y = tensor(0.1, 4.0), tensor(0.0, 0.0)
+    expected = 2 * y_hat ** (1 - power)
+    torch.testing.assert_close(lb.tweedie_deviance.gradient(y_hat, y, power=power, reduction="none"), expected)
 
 
 # --- planted mistakes ---------------------------------------------------------------------------------------

@@ -242,6 +242,38 @@ def test_notation_has_every_hyperparameter() -> None:
             assert len(rows) == 1 and one.meaning in rows[0]
 
 
+# What finds a work, and the form of it: bare, not as an address.
+FORMS = {"doi": r"10\.\d{4,9}/\S+", "eprint": r"\d{4}\.\d{4,5}", "url": r"https://\S+", "isbn": r"97[89]\d{10}"}
+
+
+def bibliography() -> dict[str, dict[str, str]]:
+    """The fields of every entry, by its key."""
+    from pybtex.database import parse_file
+
+    entries = parse_file(str(book.ROOT / "references.bib"), bib_format="bibtex").entries
+    return {key: {name.lower(): value for name, value in entry.fields.items()} for key, entry in entries.items()}
+
+
+def test_every_work_of_the_bibliography_can_be_found_and_is_there_once() -> None:
+    seen: dict[str, str] = {}
+    for key, fields in bibliography().items():
+        found = {name: fields[name] for name in FORMS if name in fields}
+        assert found or int(fields["year"]) < 1800, f"{key} has none of {', '.join(FORMS)}"
+        assert fields.get("archiveprefix") == ("arXiv" if "eprint" in found else None), key
+        for name, value in found.items():
+            assert re.fullmatch(FORMS[name], value), f"{name} of {key}: {value}"
+            assert seen.setdefault(value.lower(), key) == key, f"{key} and {seen[value.lower()]} are one work"
+
+
+def test_every_work_of_the_bibliography_is_cited_and_nothing_else_is() -> None:
+    cited = {key for loss in lb.losses() for key in loss.references}
+    for name in book.pages(book.ROOT):
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", book.source(name, book.ROOT)):
+            # A chapter's citations have its name before the key.
+            cited |= {key.strip().rpartition("-")[2] for key in keys.split(",")}
+    assert cited == set(bibliography())
+
+
 def test_what_has_no_entry_fails_the_build(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A term that is not in the glossary, a citation that is not in the bibliography, a link to nowhere."""
     text = "# Page\n\n{term}`nothing`, {cite:t}`nobody1900`, [](#nowhere).\n\n```{glossary}\nrisk\n  A word.\n```\n"

@@ -32,7 +32,7 @@ _PUBLIC = (
     "compile, minimizer, line, linspace, ticks, format, start, render, conditionalRisk, searchGrid, bestScores, "
     "lossAt, gradientAt, stepOf, inTriangle, triangleMesh, regionAbove, planeLoss, planeSectors, bell, shares, terms, "
     "fitBell, maskLoss, boxLoss, stepBox, embeddingLoss, edgeOf, similarityLoss, "
-    "hardestNegative, softmaxOf, attend, makeWalks, addErrors, learnWalks"
+    "hardestNegative, softmaxOf, attend, makeWalks, addErrors, learnWalks, latticeOf"
 )
 
 

@@ -3,7 +3,8 @@
 scenes.curve = function (app) {
   const { config, losses, state } = app;
   const [main, ...others] = losses;
-  const variable = main.variable;
+  // What the reader calls it, as on the axis: "residual r = ŷ − y", "forecast ŷ".
+  const variable = config.xlabel.split(" = ")[0].split(" ").pop();
   const xs = linspace(config.xlim[0], config.xlim[1], config.samples);
   const step = ticks(0, (config.xlim[1] - config.xlim[0]) / 50, 1)[1] || 0.1;
   const views = { both: "Loss and gradient", loss: "Loss", gradient: "Gradient" };

@@ -27,8 +27,8 @@ def _frames(path: str, most: float = 0.88) -> list[list[float]]:
 
 CASES = {
     "unsure": [[1 / 3] * 3] * FRAMES,
-    "certain of a––b–": _frames("a––b–"),
-    "certain of –b–a–": _frames("–b–a–"),
+    "clearly ab": _frames("a––b–"),
+    "clearly ba": _frames("–b–a–"),
 }
 
 
@@ -64,10 +64,10 @@ def paths(p: np.ndarray, text: str) -> tuple[float, np.ndarray, np.ndarray]:
 
     log_p = torch.from_numpy(p).log()
     letters = torch.tensor([CLASSES.index(letter) for letter in text])
-    count = len(p)
-    loss = ctc(log_p, letters, count, len(text), reduction="sum").item()
-    before = ctc_forward(log_p, letters, count, len(text)).exp().numpy()
-    after = ctc_forward(log_p.flip(0), letters.flip(0), count, len(text)).exp().flip(0, 1).numpy()
+    lengths = torch.tensor(len(p)), torch.tensor(len(text))
+    loss = ctc(log_p, letters, *lengths, reduction="sum").item()
+    before = ctc_forward(log_p, letters, *lengths).exp().numpy()
+    after = ctc_forward(log_p.flip(0), letters.flip(0), *lengths).exp().flip(0, 1).numpy()
     names = states_of(text)
     here = p[:, [CLASSES.index(name) for name in names]]
     total = np.exp(-loss) or 1.0

@@ -37,8 +37,7 @@ SCENES: dict[str, Scene] = {
     module.SCENE.name: module.SCENE
     for module in (
         curve, sample, fit, risk, bars, simplex, plane, densities, pair, triplet, mask, boxes, similarity, attention,
-        walk,
-        lattice,
+        walk, lattice,
     )
 }  # fmt: skip
 MAX_COMPARE = 6

@@ -125,7 +125,7 @@ def _curves(payload: Payload, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _picture(payload: Payload, losses: Sequence[Loss]) -> Any:
-    fig, (left, right) = plot.figure(columns=2, width=7.2, height=3.9)
+    fig, (left, right) = plot.figure(columns=2, width=7.2, height=4.2)
     values, over, run = defaults(payload), start(payload, "over"), start(payload, "run")
     now = learn(losses[0], values, int(values["episodes"]))[-1]
     places, mean, width = np.arange(1, RIGHT), now.mean(0), now.std(0)
@@ -145,7 +145,7 @@ def _picture(payload: Payload, losses: Sequence[Loss]) -> Any:
     right.plot(xs, found["error"], color=plot.COLORS["ink"], linewidth=2.6, label="error of all runs")
     right.plot([values[over]], parts(now)["error"], "o", color=plot.COLORS["ink"], markersize=9)
     right.set(xlim=(xs[0], xs[-1]), ylim=(0, TOP), xlabel=AXES[over], ylabel="RMS error of the values")
-    still.legend(fig, right, 4)
+    still.legend(fig, right, 2)
     return fig
 
 
