@@ -292,6 +292,14 @@ def _occupancy(lattice: _Lattice) -> Tensor:
     return torch.zeros_like(log_probs).scatter_add(2, labels, _shares(lattice))
 
 
+def _checked(*tensors: Any, blank: int) -> _Lattice:
+    """The lattice of what is given from outside: integers of any size; halves are computed in float32, as in a loss."""
+    log_probs, *others = SEQUENCES.prepared(*tensors)
+    others = [x.long() if isinstance(x, Tensor) and x.dtype in INTEGERS else x for x in others]
+    SEQUENCES.validate(log_probs, *others, blank=blank)
+    return _lattice((log_probs.to(torch.promote_types(log_probs.dtype, torch.float32)), *others), blank)
+
+
 def ctc_forward(
     log_probs: Tensor, targets: Tensor, input_lengths: Lengths, target_lengths: Lengths, *, blank: int = 0
 ) -> Tensor:
@@ -332,10 +340,8 @@ def ctc_forward(
     ctc_occupancy : forward and backward together.
     ctc : the loss.
     """
-    tensors = SEQUENCES.prepared(log_probs, targets, input_lengths, target_lengths)
-    SEQUENCES.validate(*tensors, blank=blank)
-    rows = _forward(_lattice(tensors, blank))[1:]
-    rows = rows.masked_fill(rows < -TOO_LONG, -math.inf)
+    rows = _forward(_checked(log_probs, targets, input_lengths, target_lengths, blank=blank))[1:]
+    rows = rows.masked_fill(rows < -TOO_LONG, -math.inf).to(log_probs.dtype)
     return rows if log_probs.dim() == 3 else rows.squeeze(1)
 
 
@@ -375,9 +381,7 @@ def ctc_occupancy(
     --------
     ctc_forward : the first half of it.
     """
-    tensors = SEQUENCES.prepared(log_probs, targets, input_lengths, target_lengths)
-    SEQUENCES.validate(*tensors, blank=blank)
-    counts = _occupancy(_lattice(tensors, blank))
+    counts = _occupancy(_checked(log_probs, targets, input_lengths, target_lengths, blank=blank)).to(log_probs.dtype)
     return counts if log_probs.dim() == 3 else counts.squeeze(1)
 
 
@@ -450,7 +454,8 @@ def _each(tensors: tuple[Tensor, ...], blank: int) -> Tensor:
 def _of_ordinary_size(log_probs: Tensor, frames: Tensor) -> tuple[Tensor, Tensor | float]:
     """The kernel takes exponentials: the largest number of each frame becomes 0, and their sum comes off the loss."""
     found = extremes(log_probs)
-    if found and found[0] > NEVER and found[1] < 10:
+    # Log-probabilities are above 0 by rounding at most. The slope is p less p, and of larger numbers would lose digits.
+    if found and found[0] > NEVER and found[1] < 0.01:
         return log_probs, 0.0
     within = _before(frames.to(log_probs.device), len(log_probs)).T
     log_probs = log_probs.clamp(min=NEVER)

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lossbook.inputs import INTEGERS, beginning, describe, extremes, floating, switch, within
+from lossbook.inputs import INTEGERS, READ, describe, extremes, floating, switch, within
 from lossbook.loss import ErrorTraits, Inputs, Limit, Parameter, Reduction, loss, reduce
 
 F64 = torch.float64
@@ -283,7 +283,8 @@ def _actions(actions: Any, q: Tensor, shape: tuple[int, ...]) -> None:
 
 def _distribution(policy: Tensor) -> None:
     within("policy", policy, 0.0, 1.0, "probabilities")
-    sums = beginning(policy).sum(-1)
+    states = policy.flatten(0, -2)
+    sums = states[: max(1, READ // states.shape[-1])].sum(-1)  # whole states, however many actions there are
     found = extremes(sums)
     if found and (found[0] < 0.99 or found[1] > 1.01):  # NaN passes
         wrong = found[0] if found[0] < 0.99 else found[1]
@@ -899,7 +900,10 @@ def double_q_learning_error(
     --------
     q_learning_error : one table does both.
     """
-    chosen = _at(q_evaluator[..., 1:, :], q[..., 1:, :].argmax(-1))
+    following = q[..., 1:, :]
+    chosen = _at(q_evaluator[..., 1:, :], following.argmax(-1))
+    # If one of the values is NaN, argmax finds that place, and the other table may have a number there.
+    chosen = torch.where(following.isnan().any(-1), math.nan, chosen)
     return reduce(_action_error(q, actions, rewards, discounts, chosen, False), reduction)
 
 
@@ -952,10 +956,10 @@ def _lambda_returns(values: Tensor, rewards: Tensor, discounts: Tensor, lambda_:
 # --- their slopes, as the chapter derives them --------------------------------------------------------------
 
 
-def _by_steps(by_first: Tensor, by_next: Tensor) -> Tensor:
-    """The gradient by T + 1 values, from the parts of the T steps at their first and at their next state."""
-    nothing = torch.zeros_like(by_first[..., :1])
-    return torch.cat([by_first, nothing], -1) + torch.cat([nothing, by_next], -1)
+def _by_steps(by_first: Tensor, by_next: Tensor, time: int = -1) -> Tensor:
+    """The gradient by T + 1 states, from the parts of the T steps at their first and at their next state."""
+    nothing = torch.zeros_like(by_first.narrow(time, 0, 1))
+    return torch.cat([by_first, nothing], time) + torch.cat([nothing, by_next], time)
 
 
 def _action_gradient(
@@ -968,11 +972,9 @@ def _action_gradient(
     reduction: Reduction,
 ) -> Tensor:
     """-1 at each action taken; with the full gradient, the discount times the share of each next action."""
-    slopes = torch.zeros_like(q)
-    slopes[..., :-1, :].scatter_(-1, actions.long().unsqueeze(-1), -1.0)
-    if full_gradient:
-        slopes[..., 1:, :] += discounts.unsqueeze(-1) * shares
-    return _each(slopes, rewards, reduction)
+    by_first = torch.zeros_like(q[..., :-1, :]).scatter(-1, actions.long().unsqueeze(-1), -1.0)
+    by_next = discounts.unsqueeze(-1) * shares if full_gradient else torch.zeros_like(by_first)
+    return _each(_by_steps(by_first, by_next, -2), rewards, reduction)
 
 
 def _each(slopes: Tensor, rewards: Tensor, reduction: Reduction) -> Tensor:

@@ -244,6 +244,30 @@ def test_numbers_that_are_no_log_probabilities(size: float, dtype: torch.dtype) 
     torch.testing.assert_close(counts, lb.ctc.gradient(*tensors, reduction="sum").double(), rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.parametrize("shift", [0.0, 2.0, 5.0, 9.0, 9.99])
+def test_slopes_of_numbers_that_are_a_little_above_zero(shift: float) -> None:
+    """The kernel's slope is p less the occupancy: where p is thousands, digits are lost in float32."""
+    log_probs, *others = USUAL
+    moved = (log_probs + shift).float()
+    expected = lb.ctc.gradient(moved.double(), *others, reduction="sum").float()
+    leaf = moved.clone().requires_grad_()
+    (found,) = torch.autograd.grad(lb.ctc(leaf, *others, reduction="sum"), leaf)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("table", [lb.ctc_forward, lb.ctc_occupancy])
+def test_tables_of_other_dtypes(table: Callable[..., Tensor]) -> None:
+    log_probs, targets, frames, letters = USUAL
+    expected = table(*USUAL)
+    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32):
+        assert table(log_probs, targets.to(dtype), frames.to(dtype), letters.to(dtype)).equal(expected)
+    for half in (torch.float16, torch.bfloat16):  # rounded once, at the end
+        found = table(log_probs.to(half), targets, frames, letters)
+        exact = table(log_probs.to(half).double(), targets, frames, letters).to(half)
+        assert found.dtype == half
+        torch.testing.assert_close(found, exact, rtol=torch.finfo(half).eps, atol=1e-6)
+
+
 def test_frames_behind_the_last_are_not_looked_at() -> None:
     spoiled = USUAL[0].clone()
     for i, length in enumerate(USUAL[2].tolist()):

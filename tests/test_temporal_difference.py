@@ -438,6 +438,25 @@ def test_nan_gives_nan(loss: lb.Loss) -> None:
     assert loss(spoiled, *sample[1:])[0].isnan()
 
 
+def test_a_nan_that_argmax_finds_is_not_replaced() -> None:
+    """Both tables count: the one that chooses is NaN, the other one is a number."""
+    for wrong in (0, 1):
+        tensors = list(samples(lb.double_q_learning_error)[3])
+        tensors[wrong] = tensors[wrong].clone()
+        tensors[wrong][0, 2] = math.nan
+        found = lb.double_q_learning_error(*tensors)
+        assert found[0, 1].isnan() and found[1:].isfinite().all() and found[0, 3].isfinite()
+
+
+@pytest.mark.parametrize("actions", [3, 70_000])
+def test_probabilities_add_up_however_many_actions_there_are(actions: int) -> None:
+    policy = torch.full((2, actions), 1 / actions, dtype=F64)
+    q, rest = torch.ones_like(policy), (torch.tensor([1]), torch.ones(1, dtype=F64), torch.ones(1, dtype=F64))
+    torch.testing.assert_close(lb.expected_sarsa_error(q, *rest, policy), torch.ones(1, dtype=F64))
+    with pytest.raises(ValueError, match="policy: got probabilities that add up to 0.5"):
+        lb.expected_sarsa_error(q, *rest, policy / 2)
+
+
 @pytest.mark.parametrize("loss", ALL, ids=str)
 def test_no_episodes(loss: lb.Loss) -> None:
     none = [x[:0] for x in samples(loss)[3]]
@@ -471,6 +490,29 @@ def test_no_gradient_goes_into_the_target_unless_asked(loss: lb.Loss) -> None:
     assert rewards.grad is None
     loss(leaf, *given[1:], reduction="sum", full_gradient=True).backward()
     assert rewards.grad is not None and (rewards.grad != 0).any()
+
+
+@pytest.mark.parametrize("loss", ALL, ids=str)
+def test_only_the_estimates_learn(loss: lb.Loss) -> None:
+    """Neither the policy, nor the discounts, nor the other table."""
+    named = zip(loss.takes.names, samples(loss)[3], strict=True)
+    leaves = {name: x.clone().requires_grad_(x.is_floating_point()) for name, x in named}
+    loss(*leaves.values(), reduction="sum").backward()
+    assert [name for name, x in leaves.items() if x.grad is not None] == list(loss.takes.by)
+
+
+@pytest.mark.parametrize("loss", ALL, ids=str)
+@pytest.mark.parametrize("batched", ["estimates", "steps"])
+def test_vmap_over_some_tensors(loss: lb.Loss, batched: str) -> None:
+    """One table for many episodes, or many tables for one episode: value and gradient."""
+    sample = samples(loss)[1]
+    dims = tuple(0 if (name in loss.takes.tables) == (batched == "estimates") else None for name in loss.takes.names)
+    stacked = [x if dim is None else torch.stack([x, x.flip(0)]) for x, dim in zip(sample, dims, strict=True)]
+    for of in (loss, loss.gradient):
+        found = torch.func.vmap(of, in_dims=dims)(*stacked)
+        for number in range(2):
+            one = [x if dim is None else x[number] for x, dim in zip(stacked, dims, strict=True)]
+            torch.testing.assert_close(found[number], of(*one))
 
 
 def test_what_does_not_fit_is_refused_by_name() -> None:

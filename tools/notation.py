@@ -27,7 +27,7 @@ INTRODUCTION = """\
 One notation for the whole book. A loss is that of one sample; what is made of a set of samples is the objective.
 """
 PARAMETERS = """\
-## Hyperparameters
+## Parameters of the losses
 
 Each with its symbol, and what it means in each loss that has it. A name that means different things is listed with
 each meaning.
