@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lossbook.inputs import class_axis
+from lossbook.inputs import as_wide, class_axis
 from lossbook.loss import CLASS_WEIGHT, IGNORE_INDEX, Limit, Parameter, Reduction, Scores, ScoreTraits, loss
 
 
@@ -161,7 +161,7 @@ def cross_entropy(
     return F.cross_entropy(
         input,
         _classes(target),
-        weight=_as_wide(weight, input),
+        weight=as_wide(weight, input),
         ignore_index=ignore_index,
         reduction=reduction,
         label_smoothing=label_smoothing,
@@ -276,7 +276,7 @@ def nll(
     cross_entropy : takes logits, and applies the log-softmax itself.
     """
     return F.nll_loss(
-        input, _classes(target), weight=_as_wide(weight, input), ignore_index=ignore_index, reduction=reduction
+        input, _classes(target), weight=as_wide(weight, input), ignore_index=ignore_index, reduction=reduction
     )
 
 
@@ -299,11 +299,6 @@ def _nll_gradient(
 def _classes(target: Tensor) -> Tensor:
     """Targets as torch's kernels take them: class indices in int64."""
     return target if target.is_floating_point() else target.long()
-
-
-def _as_wide(weight: Tensor | None, input: Tensor) -> Tensor | None:
-    """Class weights in the dtype of the computation, as torch's kernels ask."""
-    return weight if weight is None else weight.to(input.dtype)
 
 
 def _distribution(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:

@@ -243,6 +243,11 @@ def integers(name: str, numbers: Any, like: Tensor, what: str) -> None:
         raise ValueError(f"{name}: got device {numbers.device}, expected {like.device}, the device of the embeddings")
 
 
+def as_wide(tensor: Tensor | None, input: Tensor) -> Tensor | None:
+    """Weights or a bias in the dtype of the computation, as torch's kernels ask."""
+    return tensor if tensor is None else tensor.to(input.dtype)
+
+
 def class_axis(input: Tensor) -> int:
     """The axis of the classes: 1 for a batch, 0 for one sample."""
     return min(input.dim(), 2) - 1

@@ -24,13 +24,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lossbook.cross_entropy import _as_wide, _classes, _cross_entropy_gradient, cross_entropy
-from lossbook.inputs import DTYPES, class_index, describe, floating
+from lossbook.inputs import DTYPES, as_wide, class_index, describe, floating
 from lossbook.loss import (
     CLASS_WEIGHT,
     IGNORE_INDEX,
     FeatureTraits,
     Inputs,
+    Limit,
     Loss,
     Option,
     Parameter,
@@ -142,7 +142,8 @@ _INDEX_OF_LAYER = replace(
 @loss(
     title="Linear cross-entropy",
     chinese="线性层交叉熵损失",
-    formula=cross_entropy.formula.text,
+    formula="-(1 - label_smoothing)*logsoftmax(z1, z2, z3)"
+    " - label_smoothing/3*(logsoftmax(z1, z2, z3) + logsoftmax(z2, z1, z3) + logsoftmax(z3, z1, z2))",
     variables=("z1", "z2", "z3"),
     takes=Layer(),
     parameters=(
@@ -158,7 +159,7 @@ _INDEX_OF_LAYER = replace(
     use="The last layer and the loss may be one: with very many classes its logits are most of the memory.",
     avoid="Something else needs the logits, such as an accuracy: keep the layer and use cross_entropy.",
     builtin=getattr(F, "linear_cross_entropy", None),
-    limits=cross_entropy.record.limits,
+    limits=(Limit("s = 0 is the negative log of the true class's probability", "-logsoftmax(z1, z2, z3)"),),
 )  # fmt: skip
 def linear_cross_entropy(
     input: Tensor,
@@ -231,11 +232,11 @@ def linear_cross_entropy(
     cross_entropy : takes the logits.
     adaptive_log_softmax : for so many classes that even the layer is too large.
     """
-    logits = F.linear(input, linear_weight, _as_wide(linear_bias, input))
+    logits = F.linear(input, linear_weight, as_wide(linear_bias, input))
     return F.cross_entropy(
         logits,
-        _classes(target),
-        weight=_as_wide(weight, input),
+        target,
+        weight=as_wide(weight, input),
         ignore_index=ignore_index,
         reduction=reduction,
         label_smoothing=label_smoothing,
@@ -252,7 +253,7 @@ def _linear_gradient(
     **arguments: Any,
 ) -> tuple[Tensor, Tensor]:
     logits = F.linear(input, linear_weight, linear_bias)
-    slope = _cross_entropy_gradient(logits, target, **arguments)
+    slope = get("cross_entropy").gradient(logits, target, **arguments)
     return slope @ linear_weight, _outer(slope, input)
 
 
@@ -397,7 +398,7 @@ def adaptive_log_softmax(
     adaptive_log_probabilities : of all classes, with any number of clusters.
     """
     frequent, y = len(head) - 1, target.long()
-    scores = F.linear(input, head, _as_wide(head_bias, input))
+    scores = F.linear(input, head, as_wide(head_bias, input))
     rare = F.linear(F.linear(input, down), up)
     in_head = F.cross_entropy(scores, y.clamp(max=frequent), reduction="none")
     # A frequent class is ignored in the tail: no loss there and no gradient.
@@ -489,7 +490,7 @@ def adaptive_log_probabilities(
         wide = torch.promote_types(dtype, torch.float32)
         given = [(down.to(wide), up.to(wide)) for down, up in tails]
         return adaptive_log_probabilities(input.to(wide), head.to(wide), *given, head_bias=head_bias).to(dtype)
-    scores = F.linear(input, head, _as_wide(head_bias, input)).log_softmax(-1)
+    scores = F.linear(input, head, as_wide(head_bias, input)).log_softmax(-1)
     rows = [scores[..., :frequent]]
     for number, (down, up) in enumerate(tails):
         within = F.linear(F.linear(input, down), up).log_softmax(-1)

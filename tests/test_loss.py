@@ -1,6 +1,9 @@
 """The record, the registry and the validation that every loss shares."""
 
+import importlib
+import inspect
 import pickle
+import re
 import subprocess
 import sys
 from typing import Any
@@ -102,6 +105,13 @@ def test_import_loads_nothing_that_a_loss_does_not_need() -> None:
         "import sys, lossbook; print([m for m in ('sympy', 'matplotlib', 'anywidget', 'IPython') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("family", sorted({loss.family for loss in lb.losses()}))
+def test_a_family_imports_no_other(family: str) -> None:
+    source = inspect.getsource(importlib.import_module(f"lossbook.{family}"))
+    imported = set(re.findall(r"^\s*(?:from|import) lossbook\.(\w+)", source, flags=re.MULTILINE))
+    assert not imported & {loss.family for loss in lb.losses()}
 
 
 def test_an_unknown_attribute_says_where_to_look() -> None:
