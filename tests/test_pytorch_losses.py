@@ -106,7 +106,7 @@ def test_a_new_class_makes_the_test_fail(new: type) -> None:
 @pytest.mark.parametrize(
     "no_loss",
     [made("_HiddenLoss"), made("MyLoss", module="elsewhere"), made("Lossy", object), made("Target"), F.l1_loss, 3],
-    ids=str,
+    ids=lambda thing: getattr(thing, "__name__", str(thing)),
 )
 def test_what_is_no_loss_class_is_left_out(no_loss: Any) -> None:
     copy = ModuleType("torch.nn")
