@@ -28,7 +28,7 @@ test: lint  ## lint, types, unit tests, every notebook, then the site in a brows
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -p tools.notebooks --nbval lossbook tests $(NOTEBOOKS) --ignore tests/test_site.py
 	@echo "The site, made from the notebooks that just ran ..."
 	@$(BIN)/python -m tools.book
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/test_site.py
+	@$(BIN)/python -m pytest -n 2 --dist loadscope tests/test_site.py
 
 lint: $(READY)  ## ruff (code and notebooks) and mypy
 	@$(BIN)/ruff check .

@@ -22,7 +22,7 @@ PARTS = {
     "ruff": ["-m", "ruff", "check", "."],
     "mypy, cold": ["-m", "mypy"],
     "unit tests": [*PYTEST, "-n", "2", "--dist", "loadfile", "lossbook", "tests", "--ignore", "tests/test_site.py"],
-    "site in the browser": [*PYTEST, "tests/test_site.py"],
+    "site in the browser": [*PYTEST, "-n", "2", "--dist", "loadscope", "tests/test_site.py"],
 }
 FIRST = ("notebooks run", "site, cold")  # what the first `make book` does, once the environment stands
 

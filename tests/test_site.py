@@ -62,9 +62,6 @@ def server(site: Path) -> Iterator[str]:
 
 
 Visit = Callable[..., Any]
-# The tests of one page share what was opened, since a chapter takes seconds to load; so they run on one worker.
-_names = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PAGES]
-every_page = pytest.mark.parametrize("name", _names)
 
 
 @dataclass
@@ -76,19 +73,13 @@ class Opened:
     faults: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="class")
 def opened(browser: Any) -> Iterator[dict[tuple[str, ...], Opened]]:
-    """The pages that are open, all of one name: by name, way and theme."""
+    """What the tests of one page share, since a chapter takes its time to load: by name, way and theme."""
     pages: dict[tuple[str, ...], Opened] = {}
     yield pages
-    close(pages)
-
-
-def close(pages: dict[tuple[str, ...], Opened]) -> None:
-    """Close every page."""
     for one in pages.values():
         one.page.context.close()
-    pages.clear()
 
 
 @pytest.fixture
@@ -97,8 +88,6 @@ def visit(browser: Any, server: str, site: Path, opened: dict[tuple[str, ...], O
     used: list[Opened] = []
 
     def open_page(name: str, *, way: str = "http", theme: str = "", viewport: dict = WIDE) -> Any:
-        if any(key[0] != name for key in opened):
-            close(opened)
         one = opened.get((name, way, theme))
         if one is None:
             one = opened[name, way, theme] = Opened(browser.new_context(viewport=viewport).new_page())
@@ -135,20 +124,6 @@ def prepare(one: Opened, root: str, theme: str) -> None:
     page.on("response", lambda got: one.loaded.add(got.url))
 
 
-@pytest.mark.parametrize("way", ["http", "file"])
-@every_page
-def test_page_is_whole_without_the_network(visit: Visit, name: str, way: str) -> None:
-    page = visit(name, way=way, theme="" if way == "http" else "light")
-    assert page.locator("main h1:visible").first.inner_text().strip()
-    explorers = page.locator(EXPLORERS)
-    assert explorers.count() == page.locator(f"{EXPLORERS}.lb-ready").count()
-    assert page.locator("mjx-container").count() >= page.locator("div.math").count()
-    assert page.locator("mjx-merror").count() == 0
-    assert page.locator(".bd-article").get_by_text("$$").count() == 0
-    # A heading and an explorer of one name: a link would lead to the wrong one.
-    assert page.evaluate(TWICE) == []
-
-
 AXE = """([rules, without]) => axe.run(
     { include: [["body"]], exclude: without.map((one) => [one]) },
     { preload: false, ...(rules.length && { runOnly: { type: "rule", values: rules } }) },
@@ -165,27 +140,6 @@ WITHOUT_MATHEMATICS = """() => {
 ALL: list[str] = []
 COLOR = ["color-contrast"]  # most of the time that axe takes
 SIZE = ["scrollable-region-focusable", "target-size"]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@every_page
-def test_axe_finds_nothing(visit: Visit, name: str, theme: str) -> None:
-    import axe_playwright_python
-
-    axe = Path(axe_playwright_python.__file__).parent / "axe.min.js"
-    page = visit(name, way="file", theme=theme)
-    page.evaluate(axe.read_text())
-    page.evaluate(WITHOUT_MATHEMATICS)
-    # What a width changes of the colors is the frame of the page, which all chapters share with the front page.
-    narrow = SIZE if name.startswith(("chapters/", "catalogue")) else COLOR + SIZE
-    told = []
-    for viewport, rules in [(WIDE, ALL), (NARROW, narrow)] if theme == "light" else [(WIDE, COLOR)]:
-        page.set_viewport_size(viewport)
-        page.evaluate(QUIET)
-        found = page.evaluate(AXE, [rules, [] if name in THOROUGH else WITHOUT])
-        told += [f"{one['id']}: {node['html']} {node['failureSummary']}" for one in found for node in one["nodes"]]
-    page.evaluate("for (const [formula, letter] of window.formulas) letter.replaceWith(formula)")
-    assert told == []
 
 
 TWICE = """() => {
@@ -211,13 +165,6 @@ OVERFLOWING = """() => {
 }"""
 
 
-@every_page
-def test_nothing_overflows_a_phone(visit: Visit, name: str) -> None:
-    page = visit(name, way="file", theme="light", viewport=NARROW)
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-    assert page.evaluate(OVERFLOWING) == []
-
-
 def expected(loss: lb.Loss, places: list[float], state: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
     """Value and slope of the formula as PyTorch gives them, in float64."""
     x = torch.tensor(places, dtype=torch.float64)
@@ -227,98 +174,152 @@ def expected(loss: lb.Loss, places: list[float], state: dict[str, float]) -> tup
     return value, slope
 
 
-@every_page
-def test_every_slider_moves_its_curves_to_the_values_of_torch(visit: Visit, name: str) -> None:
-    page = visit(name)
-    moved = 0
-    for island in page.locator(f"{EXPLORERS}[data-scene=curve]").all():
-        losses = [lb.get(one) for one in island.evaluate("(one) => one.lossbook.losses")]
-        state: dict[str, Any] | None = None
-        sliders = island.locator("input[type=range]").all()
-        # as it starts, then each slider at its least, its largest and a value between
-        for key, slider in [("", None), *((key, slider) for slider in sliders for key in ("Home", "End", "PageDown"))]:
-            before = state
-            if slider is not None:
-                slider.press(key)
-            state = island.evaluate("(one) => one.lossbook.state")
-            if slider is not None:
-                assert state != before
-                moved += 1
-            for loss in losses:
-                drawn = island.evaluate("(one, name) => one.lossbook.samples(name)", loss.name)
-                value, slope = expected(loss, drawn["x"], state)
-                for got, wanted in ((drawn["value"], value), (drawn["slope"], slope)):
-                    torch.testing.assert_close(torch.tensor(got, dtype=torch.float64), wanted, rtol=1e-12, atol=1e-12)
-    assert moved == 3 * page.locator(f"{EXPLORERS}[data-scene=curve] input[type=range]").count()
+class OfOnePage:
+    """The tests that every page passes."""
+
+    name: str
+
+    @pytest.mark.parametrize("way", ["http", "file"])
+    def test_page_is_whole_without_the_network(self, visit: Visit, way: str) -> None:
+        page = visit(self.name, way=way, theme="" if way == "http" else "light")
+        assert page.locator("main h1:visible").first.inner_text().strip()
+        explorers = page.locator(EXPLORERS)
+        assert explorers.count() == page.locator(f"{EXPLORERS}.lb-ready").count()
+        assert page.locator("mjx-container").count() >= page.locator("div.math").count()
+        assert page.locator("mjx-merror").count() == 0
+        assert page.locator(".bd-article").get_by_text("$$").count() == 0
+        # A heading and an explorer of one name: a link would lead to the wrong one.
+        assert page.evaluate(TWICE) == []
+
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    def test_axe_finds_nothing(self, visit: Visit, theme: str) -> None:
+        import axe_playwright_python
+
+        axe = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+        page = visit(self.name, way="file", theme=theme)
+        page.evaluate(axe.read_text())
+        page.evaluate(WITHOUT_MATHEMATICS)
+        # What a width changes of the colors is the frame of the page, which all chapters share with the front page.
+        narrow = SIZE if self.name.startswith(("chapters/", "catalogue")) else COLOR + SIZE
+        told = []
+        for viewport, rules in [(WIDE, ALL), (NARROW, narrow)] if theme == "light" else [(WIDE, COLOR)]:
+            page.set_viewport_size(viewport)
+            page.evaluate(QUIET)
+            found = page.evaluate(AXE, [rules, [] if self.name in THOROUGH else WITHOUT])
+            told += [f"{one['id']}: {node['html']} {node['failureSummary']}" for one in found for node in one["nodes"]]
+        page.evaluate("for (const [formula, letter] of window.formulas) letter.replaceWith(formula)")
+        page.set_viewport_size(WIDE)  # the formulas must learn of the next change
+        assert told == []
+
+    def test_nothing_overflows_a_phone(self, visit: Visit) -> None:
+        page = visit(self.name, way="file", theme="light", viewport=NARROW)
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+        assert page.evaluate(OVERFLOWING) == []
+
+    def test_every_slider_moves_its_curves_to_the_values_of_torch(self, visit: Visit) -> None:
+        page = visit(self.name)
+        moved = 0
+        for island in page.locator(f"{EXPLORERS}[data-scene=curve]").all():
+            losses = [lb.get(one) for one in island.evaluate("(one) => one.lossbook.losses")]
+            state: dict[str, Any] | None = None
+            sliders = island.locator("input[type=range]").all()
+            # as it starts, then each slider at its least, its largest and a value between
+            for key, slider in [
+                ("", None),
+                *((key, slider) for slider in sliders for key in ("Home", "End", "PageDown")),
+            ]:
+                before = state
+                if slider is not None:
+                    slider.press(key)
+                state = island.evaluate("(one) => one.lossbook.state")
+                if slider is not None:
+                    assert state != before
+                    moved += 1
+                for loss in losses:
+                    drawn = island.evaluate("(one, name) => one.lossbook.samples(name)", loss.name)
+                    value, slope = expected(loss, drawn["x"], state)
+                    for got, wanted in ((drawn["value"], value), (drawn["slope"], slope)):
+                        torch.testing.assert_close(
+                            torch.tensor(got, dtype=torch.float64), wanted, rtol=1e-12, atol=1e-12
+                        )
+        assert moved == 3 * page.locator(f"{EXPLORERS}[data-scene=curve] input[type=range]").count()
+
+    def test_the_keyboard_moves_every_point(self, visit: Visit) -> None:
+        page = visit(self.name)
+        for island in page.locator(f"{EXPLORERS}[data-scene=curve]").all():
+            point = island.locator(".lb-point")
+            before = float(point.get_attribute("aria-valuenow"))
+            point.focus()
+            page.keyboard.press("ArrowLeft")
+            after = float(point.get_attribute("aria-valuenow"))
+            assert after < before
+            loss = lb.get(island.evaluate("(one) => one.lossbook.losses[0]"))
+            value, _ = expected(loss, [after], island.evaluate("(one) => one.lossbook.state"))
+            told = island.locator(".lb-readout tbody tr").first.inner_text().replace("\u2212", "-")
+            numbers = [float(word) for word in re.findall(r"-?[0-9.]+(?:e[-+]?[0-9]+)?", told)]
+            # three decimals, or two digits of what is smaller
+            assert any(abs(number - value.item()) <= max(5.1e-4, 0.06 * abs(number)) for number in numbers), told
+
+    def test_every_control_of_the_other_scenes_moves_something(self, visit: Visit) -> None:
+        """Sliders and handles, by the keyboard: the state changes, and so does the picture or what is read there."""
+        page = visit(self.name)
+        islands = page.locator(f"{EXPLORERS}:not([data-scene=curve])").all()
+        for island in islands:
+            controls = island.locator("input[type=range], [role=slider]").all()
+            for control in controls[:3] if self.name == "catalogue" else controls:  # the chapters have the same scenes
+                moved = seen = False
+                for key in ("ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown", "Home", "End"):
+                    before = [island.evaluate(look) for look in (STATE, PICTURE)]
+                    control.press(key)
+                    after = [island.evaluate(look) for look in (STATE, PICTURE)]
+                    moved, seen = moved or before[0] != after[0], seen or before[1] != after[1]
+                    if moved and seen:
+                        break
+                assert moved and seen, control.get_attribute("aria-label") or control.get_attribute("id")
+
+    def test_every_quiz_marks_right_and_wrong_answers(self, visit: Visit) -> None:
+        page = visit(self.name)
+        for form in page.locator(".lb-quiz").all():
+            questions = form.locator("fieldset").all()
+            for question in questions:
+                right = question.get_attribute("data-right")
+                if question.get_attribute("data-kind") == "choice":
+                    wrong = question.locator(f"input:not([value='{right}'])").first
+                    wrong.check()
+                    assert question.get_attribute("data-state") == "wrong"
+                    question.locator(f"input[value='{right}']").check()
+                else:
+                    field = question.get_by_role("textbox")
+                    field.fill(str(float(right) + 3 * float(question.get_attribute("data-tolerance")) + 1))
+                    question.get_by_role("button").click()
+                    assert question.get_attribute("data-state") == "wrong"
+                    field.fill(right)
+                    field.press("Enter")
+                assert question.get_attribute("data-state") == "right"
+            assert form.locator(".lb-score").inner_text() == f"{len(questions)} of {len(questions)} right"
+
+    def test_a_page_weighs_little(self, visit: Visit, opened: dict[tuple[str, ...], Opened], site: Path) -> None:
+        """All that a browser without a cache loads, compressed as a server would: at most 700 KB."""
+        visit(self.name).wait_for_load_state("networkidle")
+        paths = [site / unquote(urlsplit(url).path).lstrip("/") for url in opened[self.name, "http", ""].loaded]
+        loaded = {path.name: len(gzip.compress(path.read_bytes(), 6)) for path in paths}
+        total = sum(loaded.values()) / 1000
+        heaviest = sorted(loaded.items(), key=lambda item: -item[1])[:8]
+        print(f"{total:.0f} KB gzipped:", ", ".join(f"{name} {size / 1000:.0f}" for name, size in heaviest))
+        assert total <= 700
 
 
-@every_page
-def test_the_keyboard_moves_every_point(visit: Visit, name: str) -> None:
-    page = visit(name)
-    for island in page.locator(f"{EXPLORERS}[data-scene=curve]").all():
-        point = island.locator(".lb-point")
-        before = float(point.get_attribute("aria-valuenow"))
-        point.focus()
-        page.keyboard.press("ArrowLeft")
-        after = float(point.get_attribute("aria-valuenow"))
-        assert after < before
-        loss = lb.get(island.evaluate("(one) => one.lossbook.losses[0]"))
-        value, _ = expected(loss, [after], island.evaluate("(one) => one.lossbook.state"))
-        told = island.locator(".lb-readout tbody tr").first.inner_text().replace("\u2212", "-")
-        numbers = [float(word) for word in re.findall(r"-?[0-9.]+(?:e[-+]?[0-9]+)?", told)]
-        # three decimals, or two digits of what is smaller
-        assert any(abs(number - value.item()) <= max(5.1e-4, 0.06 * abs(number)) for number in numbers), told
+# A class for each page, so that one worker does all of a page's tests.
+for _name in PAGES:
+    _class = f"Test_{_name.replace('/', '_')}"
+    globals()[_class] = type(_class, (OfOnePage,), {"name": _name})
 
 
-@every_page
-def test_every_control_of_the_other_scenes_moves_something(visit: Visit, name: str) -> None:
-    """Sliders and handles, by the keyboard: the state changes, and so does the picture or what is read beside it."""
-    page = visit(name)
-    islands = page.locator(f"{EXPLORERS}:not([data-scene=curve])").all()
-    for island in islands:
-        controls = island.locator("input[type=range], [role=slider]").all()
-        for control in controls[:3] if name == "catalogue" else controls:  # the chapters have the same scenes
-            moved = seen = False
-            for key in ("ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown", "Home", "End"):
-                before = [island.evaluate(look) for look in (STATE, PICTURE)]
-                control.press(key)
-                after = [island.evaluate(look) for look in (STATE, PICTURE)]
-                moved, seen = moved or before[0] != after[0], seen or before[1] != after[1]
-                if moved and seen:
-                    break
-            assert moved and seen, control.get_attribute("aria-label") or control.get_attribute("id")
-
-
-@every_page
-def test_every_quiz_marks_right_and_wrong_answers(visit: Visit, name: str) -> None:
-    page = visit(name)
-    for form in page.locator(".lb-quiz").all():
-        questions = form.locator("fieldset").all()
-        for question in questions:
-            right = question.get_attribute("data-right")
-            if question.get_attribute("data-kind") == "choice":
-                wrong = question.locator(f"input:not([value='{right}'])").first
-                wrong.check()
-                assert question.get_attribute("data-state") == "wrong"
-                question.locator(f"input[value='{right}']").check()
-            else:
-                field = question.get_by_role("textbox")
-                field.fill(str(float(right) + 3 * float(question.get_attribute("data-tolerance")) + 1))
-                question.get_by_role("button").click()
-                assert question.get_attribute("data-state") == "wrong"
-                field.fill(right)
-                field.press("Enter")
-            assert question.get_attribute("data-state") == "right"
-        assert form.locator(".lb-score").inner_text() == f"{len(questions)} of {len(questions)} right"
-
-
-@pytest.mark.xdist_group("index")
 def test_there_is_an_explorer_on_the_front_page(visit: Visit) -> None:
     page = visit("index")
     assert page.locator(f"{EXPLORERS}.lb-ready").first.is_visible()
 
 
-@pytest.mark.xdist_group("catalogue")
 def test_the_catalogue_has_an_explorer_for_each_loss_that_starts_when_it_is_unfolded(visit: Visit) -> None:
     page = visit("catalogue", theme="dark")
     scenes = {usual_scene(loss) for loss in lb.losses()} - {None}
@@ -331,7 +332,6 @@ def test_the_catalogue_has_an_explorer_for_each_loss_that_starts_when_it_is_unfo
     assert shown == [loss.name for loss in catalogue.in_order() if usual_scene(loss)]
 
 
-@pytest.mark.xdist_group("catalogue")
 def test_the_catalogue_finds_by_the_keyboard(visit: Visit) -> None:
     page = visit("catalogue", way="file", theme="dark")
     shown = ".lb-entry >> xpath=ancestor::section[1] >> visible=true"
@@ -355,7 +355,6 @@ def test_the_catalogue_finds_by_the_keyboard(visit: Visit) -> None:
     assert page.locator(".lb-found").inner_text() == f"0 of {every} losses"
 
 
-@pytest.mark.xdist_group("index")
 def test_one_search_field_and_it_finds(visit: Visit) -> None:
     page = visit("index", theme="dark")  # a page that no other test looks at, since this one leaves it
     assert page.locator("form.bd-search:visible, .search-button-field:visible").count() == 1
@@ -364,15 +363,3 @@ def test_one_search_field_and_it_finds(visit: Visit) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#search-results li")
     assert page.locator("#search-results li a").count()
-
-
-@every_page
-def test_a_page_weighs_little(visit: Visit, opened: dict[tuple[str, ...], Opened], site: Path, name: str) -> None:
-    """All that a browser without a cache loads, compressed as a server would: at most 700 KB."""
-    visit(name).wait_for_load_state("networkidle")
-    paths = [site / unquote(urlsplit(url).path).lstrip("/") for url in opened[name, "http", ""].loaded]
-    loaded = {path.name: len(gzip.compress(path.read_bytes(), 6)) for path in paths}
-    total = sum(loaded.values()) / 1000
-    heaviest = sorted(loaded.items(), key=lambda item: -item[1])[:8]
-    print(f"{total:.0f} KB gzipped:", ", ".join(f"{name} {size / 1000:.0f}" for name, size in heaviest))
-    assert total <= 700
