@@ -48,7 +48,12 @@ def say(text: str) -> None:
 
 def repository(root: Path) -> str:
     """The address of the repository, from the one place that has it."""
-    return tomllib.loads((root / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+    return addresses(root)["Repository"]
+
+
+def addresses(root: Path) -> dict[str, str]:
+    """Where the repository and the site (`Homepage`) are."""
+    return tomllib.loads((root / "pyproject.toml").read_text())["project"]["urls"]
 
 
 def set_up(root: Path) -> str:
@@ -118,7 +123,9 @@ def page(name: str, root: Path) -> tuple[str, str]:
         return f"{name}.md", import_module(GENERATED[name]).page()
     notebook = Path(f"{name}.ipynb")
     if (root / notebook).exists():
-        return str(notebook), nbformat.writes(notebooks.executed(notebook, root))
+        from tools import front
+
+        return str(notebook), nbformat.writes(front.dress(notebooks.executed(notebook, root), root))
     return f"{name}.md", (root / f"{name}.md").read_text()
 
 
@@ -126,22 +133,23 @@ def config(root: Path) -> str:
     """The configuration, with what is known elsewhere filled in."""
     settings = yaml.safe_load((root / "_config.yml").read_text())
     settings["repository"]["url"] = repository(root)
+    settings["sphinx"]["config"]["html_baseurl"] = addresses(root)["Homepage"]
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
 
 
 def contents(root: Path) -> dict[str, bytes]:
     """Every file of the assembled book: name and content."""
     from lossbook import explorer
-    from tools import icons
+    from tools import icons, mathematics
 
     texts = dict(page(name, root) for name in pages(root))
     texts["_config.yml"] = config(root)
-    texts["_static/explorer.js"] = explorer.script()
     texts["_static/explorer.css"] = explorer.style()
     files = {name: text.encode() for name, text in texts.items()}
     for path in (root / "_toc.yml", root / "references.bib", *static_files(root)):
         files[str(path.relative_to(root))] = path.read_bytes()
-    return files | {f"_static/{name}": font for name, font in icons.fonts().items()}
+    made = icons.fonts() | {mathematics.FONT: mathematics.font()}
+    return files | {f"_static/{name}": font for name, font in made.items()}
 
 
 def static_files(root: Path) -> list[Path]:
@@ -197,7 +205,9 @@ def look(root: Path, files: dict[str, bytes]) -> str:
             data = "\n".join(NAMED.findall(prose(name, data.decode()))).encode()
         if name != "references.bib":
             whole.update(f"{name} {len(data)}\n".encode() + data)
-    shared = [root / "tools" / "sphinx_site.py", root / "requirements.txt"]
+    shared = [root / "requirements.txt"]
+    for folder in ("tools", "lossbook/explorer"):
+        shared += notebooks.source_files(root / folder)
     return notebooks.digest(root, shared, whole.hexdigest())
 
 

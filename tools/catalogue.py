@@ -11,6 +11,12 @@ from lossbook.loss import Loss
 from lossbook.traits import WORDS
 
 INTRODUCTION = """\
+---
+description: >-
+  Every loss function on one page, with search: formula, gradient, parameters, tested properties, code, and
+  its name in PyTorch, Keras and others.
+---
+
 # Catalogue
 
 Every loss of the book: what it is, when to use it, its gradient and parameters, what is claimed of it (each claim is
@@ -21,7 +27,7 @@ a loss that is added to the package appears here by itself.
 # The script of the page, _static/lossbook.js, makes it work; without it the page is whole, and the field is not shown.
 FILTER = """\
 ```{{raw}} html
-<form class="lb-filter" role="search" hidden>
+<form class="lb-filter" role="search">
 <label for="lb-find">Find a loss</label>
 <input id="lb-find" type="search" autocomplete="off" spellcheck="false" aria-describedby="lb-hint">
 <label for="lb-family">Chapter</label>
@@ -58,7 +64,7 @@ def section(loss: Loss) -> str:
         [
             f"({anchor(loss)})=\n### {loss.title}",
             entry(loss),
-            f'<span lang="zh">{loss.chinese}</span> · `lossbook.{loss.name}`',
+            f'<span lang="zh">{loss.chinese}</span> · `lossbook.{loss.name}`{card(loss)}',
             *definition(loss),
             *advice(loss),
             *folded("Gradient, parameters, properties", properties(loss)),
@@ -123,6 +129,15 @@ def chapter(family: str) -> str:
 
     name = f"chapters/{family}"
     return f"[{title(family)}](/{name}.ipynb)" if name in pages(ROOT) else family
+
+
+def card(loss: Loss) -> str:
+    """A link to the card in the chapter that derives the loss; nothing where there is no such chapter."""
+    from tools.book import ROOT, pages
+    from tools.opening import anchor as card_of
+
+    name = f"chapters/{loss.family}"
+    return f' · <a href="{name}.html#{card_of(loss.name)}">in its chapter</a>' if name in pages(ROOT) else ""
 
 
 def references(loss: Loss) -> str:

@@ -8,6 +8,12 @@ from typing import Any
 import yaml
 
 INTRODUCTION = """\
+---
+description: >-
+  Terms of loss functions in English and Chinese, each explained in a sentence or two, and the name of every
+  loss in both languages.
+---
+
 # Glossary
 
 The words of the book, in English and Chinese. 术语表：英文与中文。

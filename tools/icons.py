@@ -1,13 +1,14 @@
 """The theme's icons as two small fonts: its own fonts and the script that draws them weigh 800 KB gzipped.
 
-The style sheet declares them under the name of the theme's fonts. An icon that is missing here is shown all the
-same, but its page loads the whole font.
+The style sheet declares them under the name of the theme's fonts, which tools/styles.py leaves out. A test finds an
+icon on a page that is missing here.
 """
 
-import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from tools.fonts import cut as cut_font
 
 # Name in the theme's templates and code point in Font Awesome.
 ICONS = {
@@ -51,14 +52,4 @@ def theme() -> Path:
 
 def cut(name: str, icons: Iterable[int]) -> bytes:
     """A font of the theme with these icons alone."""
-    from fontTools import subset
-
-    # The time of the build is left out: the same font has the same bytes.
-    options = subset.Options(flavor="woff", recalc_timestamp=False)
-    drawn = subset.load_font(str(theme() / "vendor" / "fontawesome" / "webfonts" / name), options)
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=icons)
-    cutter.subset(drawn)
-    out = io.BytesIO()
-    subset.save_font(drawn, out, options)
-    return out.getvalue()
+    return cut_font(theme() / "vendor" / "fontawesome" / "webfonts" / name, icons)

@@ -22,6 +22,12 @@ LETTERS = {
     r"\log": "the natural logarithm, as `torch.log`",
 }
 INTRODUCTION = """\
+---
+description: >-
+  The symbols of LossBook and every hyperparameter of its losses: what each letter means, and which losses use
+  it.
+---
+
 # Notation
 
 One notation for the whole book. A loss is that of one sample; what is made of a set of samples is the objective.

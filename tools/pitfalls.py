@@ -12,6 +12,12 @@ from typing import Any
 import yaml
 
 INTRODUCTION = """\
+---
+description: >-
+  NaN, a loss that never falls, a loss of the wrong size: find what you see, and open a small lab that runs
+  the mistake and mends it.
+---
+
 # Pitfalls
 
 You see something odd: look for it in bold. Below it is a lab that runs the mistake, shows the moment it goes wrong,
