@@ -21,8 +21,8 @@ PARTS = {
     "site, nothing changed": ["-m", "tools.book"],
     "ruff": ["-m", "ruff", "check", "."],
     "mypy, cold": ["-m", "mypy"],
-    "unit tests": [*PYTEST, "-n", "2", "--dist", "loadfile", "lossbook", "tests", "--ignore", "tests/test_site.py"],
-    "site in the browser": [*PYTEST, "-n", "2", "--dist", "loadscope", "tests/test_site.py"],
+    "unit tests": [*PYTEST, "-n", "2", "--dist", "loadfile", "lossbook", "tests", "--ignore", "tests/site"],
+    "site in the browser": [*PYTEST, "-n", "2", "--dist", "loadscope", "tests/site"],
 }
 FIRST = ("notebooks run", "site, cold")  # what the first `make book` does, once the environment stands
 
@@ -48,7 +48,7 @@ def run() -> str:
 
 def refuse_missing(copy: Path) -> None:
     """A part without its files would be measured as very fast."""
-    for needed in ("index.ipynb", "chapters/*.ipynb", "tools/book.py", "tests/test_site.py", "_toc.yml"):
+    for needed in ("index.ipynb", "chapters/*.ipynb", "tools/book.py", "tests/site/test_*.py", "_toc.yml"):
         if not any(copy.glob(needed)):
             raise SystemExit(f"book: there is no {needed}; expected a whole book to measure")
 

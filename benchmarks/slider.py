@@ -1,7 +1,6 @@
 """One frame of a slider in the browser, against the live notebook's way: `interact` and a matplotlib figure."""
 
 import io
-import runpy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from itertools import cycle
@@ -12,8 +11,9 @@ from typing import Any
 import torch
 
 import lossbook as lb
-from benchmarks.timing import ROOT, duration, interleave, ratio, seconds, table
+from benchmarks.timing import duration, interleave, ratio, seconds, table
 from lossbook import explorer
+from tools.browser import MISSING, browser_path
 
 LOSS, OVERLAYS = lb.huber, [lb.mse, lb.mae]
 ROUNDS = 15
@@ -59,9 +59,9 @@ def page() -> Iterator[Any]:
     """A static page with one explorer, open in headless Chromium."""
     from playwright.sync_api import sync_playwright
 
-    path = runpy.run_path(str(ROOT / "tests" / "conftest.py"))["browser_path"]()  # the browser that the tests use
+    path = browser_path()
     if path is None:
-        raise SystemExit("slider: no Chromium or Chrome was found; install one or set CHROMIUM to its path")
+        raise SystemExit(f"slider: {MISSING}")
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder) / "page.html"
         file.write_text(
@@ -72,6 +72,7 @@ def page() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         opened = browser.new_page()
         opened.goto(file.as_uri())
+        opened.evaluate("LossBook.startAll()")
         yield opened
         browser.close()
 

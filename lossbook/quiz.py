@@ -53,6 +53,8 @@ for (const form of document.querySelectorAll('.lb-quiz:not([data-ready])')) {
     } else mark(part, Math.abs(Number(text) - Number(right)) <= Number(tolerance));
   };
   form.addEventListener('submit', (event) => event.preventDefault());
+  // else an arrow key also is a shortcut of JupyterLab
+  form.addEventListener('focusin', ({ target }) => target.setAttribute('data-lm-suppress-shortcuts', ''));
   for (const part of parts) {
     if (part.dataset.kind === 'choice') part.addEventListener('change', () => check(part));
     else {
@@ -199,7 +201,7 @@ def _part(question: Choice | Number, name: str, count: int) -> str:
 
 
 def _inline(text: str) -> str:
-    # The page typesets mathematics only in elements of this class.
+    # A notebook typesets it; the site makes MathML of it, see tools/mathematics.py.
     text = html.escape(text, quote=False)
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
     return re.sub(r"\$([^$]+)\$", r'<span class="mathjax_process">\\(\1\\)</span>', text)

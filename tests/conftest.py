@@ -1,43 +1,56 @@
-"""What tests share: a browser, V8, a page of explorers."""
+"""What tests share: browsers, V8, a page of explorers, the built site."""
 
-import functools
-import http.server
 import os
 import shutil
-import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
+from browsing import WIDE, Opened, Read, settle
 from explorers import PAGE
 
+from tools import book
+from tools.browser import FLAGS, MISSING, browser_path
+from tools.serve import serve
+
 os.environ.setdefault("KERAS_BACKEND", "torch")  # read when Keras is imported; TensorFlow is not installed
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+FIREFOX_ON_MAC = "/Applications/Firefox.app/Contents/MacOS/firefox"
 
 
-def browser_path() -> str | None:
-    """The browser on this machine: $CHROMIUM, or one on the path."""
-    candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, BROWSERS), MAC]
-    return next((path for path in candidates if path and os.path.exists(path)), None)
+def without(message: str) -> NoReturn:
+    """What a test needs is not on this machine: it is skipped; on CI it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator:
-    """A headless Chromium. Where there is none the test is skipped; on CI it fails."""
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
     path = browser_path()
     if path is None:
-        message = "no Chromium or Chrome was found; install one or set CHROMIUM to its path"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        without(MISSING)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        # A container's root user has no sandbox of its own.
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def firefox() -> Iterator[Any]:
+    """A headless Firefox: $FIREFOX, or one on the path."""
+    candidates = [os.environ.get("FIREFOX"), *map(shutil.which, ("firefox-esr", "firefox")), FIREFOX_ON_MAC]
+    path = next((one for one in candidates if one and Path(one).exists()), None)
+    if path is None:
+        without("no Firefox was found; install one or set FIREFOX to its path")
+    from firefox import Firefox
+
+    opened = Firefox(path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -63,14 +76,8 @@ def site(request, tmp_path_factory):
         text = PAGE.format(attributes=attributes, style=style(), script=script(), islands=islands)
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder.as_uri(), f"http://localhost:{server.server_port}"
-    server.shutdown()
+    with serve(folder) as address:
+        yield folder.as_uri(), address
 
 
 @pytest.fixture
@@ -78,7 +85,7 @@ def visit(browser, site):
     """Open a page; at the end, it must have had no error."""
     contexts, errors = [], []
 
-    def open_page(address="/page.html", way=0, width=1000, **options):
+    def open_page(address="/page.html", way=0, width=1000, start=True, **options):
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         contexts.append(context)
         page = context.new_page()
@@ -94,9 +101,57 @@ def visit(browser, site):
             ),
         )
         page.goto(site[way] + address)
+        if start:  # all of them: by itself an explorer starts when it comes near the window
+            page.evaluate("window.LossBook && LossBook.startAll()")
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert [text for text in errors if "favicon" not in text and "404" not in text] == []
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The folder of the built site, made from the notebooks that ran; what did not run is run."""
+    return book.make()
+
+
+@pytest.fixture(scope="session")
+def served(built: Path) -> Iterator[str]:
+    """The address at which the built site is served on this machine."""
+    with serve(built) as address:
+        yield address
+
+
+@pytest.fixture(scope="class")
+def opened(browser: Any) -> Iterator[dict[tuple, Opened]]:
+    """What the tests of one class share, since a page takes its time to load: by name, way and more."""
+    pages: dict[tuple, Opened] = {}
+    yield pages
+    for one in pages.values():
+        one.page.context.close()
+
+
+@pytest.fixture
+def read(browser: Any, served: str, built: Path, opened: dict[tuple, Opened]) -> Iterator[Read]:
+    """Open a page of the built site, or take it as the last test left it; at the end of the test, fail if it asked for
+    anything outside or had an error."""
+    used: list[Opened] = []
+
+    def open_page(name: str, *, way: str = "http", theme: str = "", viewport: dict = WIDE, **options: Any) -> Any:
+        key = (name, way, theme, *sorted(options.items()))
+        one = opened.get(key)
+        if one is None:
+            root = served if way == "http" else built.as_uri()
+            one = opened[key] = Opened(browser.new_context(viewport=viewport, **options).new_page(), root)
+            one.prepare(theme)
+            one.page.goto(f"{root}/{name}.html")
+        used.append(one)
+        one.page.set_viewport_size(viewport)
+        if options.get("java_script_enabled", True):
+            settle(one.page)
+        return one.page
+
+    yield open_page
+    assert [fault for one in used for fault in one.faults] == []

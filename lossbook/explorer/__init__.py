@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SCENES", "explore", "island", "module", "script", "style", "usual_scene"]
 
-# Each scene's own file goes before the last, see SCENES in payload.py.
-_SHARED = ("frame", "formula", "solve", "controls", "points", "embeddings", "logits", "cells")
-# What tests and curious readers may call.
+# What every page has; between them go the scenes, and what these build on.
+_FIRST, _LAST = ("frame", "formula", "controls"), ("share", "start")
+# What tests and curious readers may call, where the page has it.
 _PUBLIC = (
     "compile, minimizer, line, linspace, ticks, format, start, render, conditionalRisk, searchGrid, bestScores, "
     "lossAt, gradientAt, stepOf, inTriangle, triangleMesh, regionAbove, planeLoss, planeSectors, bell, shares, terms, "
@@ -36,28 +36,37 @@ _PUBLIC = (
 )
 
 
-def _library() -> str:
-    names = [*_SHARED, *SCENES, "start"]
+def _library(scenes: Sequence[str]) -> str:
+    needed = dict.fromkeys(name for scene in scenes for name in SCENES[scene].needs)
+    names = [*_FIRST, *needed, *scenes, *_LAST]
     source = "\n".join((files(__package__) / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    defined = set(re.findall(r"^(?:function|const) (\w+)", source, re.MULTILINE))
+    public = ", ".join(name for name in _PUBLIC.split(", ") if name in defined)
     # A page need not carry comments and indentation: a fifth of the weight.
     source = re.sub(r"^\s*//.*\n|^[ \t]+", "", source, flags=re.MULTILINE)
-    return f'var LossBook = (function () {{\n"use strict";\n{source}\nreturn {{ {_PUBLIC} }};\n}})();\n'
+    return f'var LossBook = (function () {{\n"use strict";\n{source}\nreturn {{ {public} }};\n}})();\n'
 
 
 @functools.cache
-def script() -> str:
-    """The JavaScript of a static page: a classic script, which also loads from ``file://``.
+def script(*scenes: str) -> str:
+    """The JavaScript of a static page with these scenes, or with any: a classic script, good for ``file://`` too.
 
-    It draws every island of the page as soon as the page is parsed. Without a page (in V8, say) it defines
-    ``LossBook`` and does nothing.
+    It draws an island of the page when it comes near the window; ``LossBook.startAll()`` draws all at once. Without a
+    page (in V8, say) it defines ``LossBook`` and does nothing.
+
+    >>> len(script("curve")) < len(script()) / 3
+    True
     """
-    return _library() + 'if (typeof document !== "undefined") LossBook.start();\n'
+    for name in scenes:
+        if name not in SCENES:
+            raise ValueError(f"scenes: got {name!r}, expected some of {', '.join(map(repr, SCENES))}")
+    return _library(scenes or tuple(SCENES)) + 'if (typeof document !== "undefined") LossBook.start();\n'
 
 
 @functools.cache
 def module() -> str:
     """The same JavaScript as the module that a live widget loads."""
-    return _library() + "export default { render: LossBook.render };\n"
+    return _library(tuple(SCENES)) + "export default { render: LossBook.render };\n"
 
 
 @functools.cache

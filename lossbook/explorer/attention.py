@@ -89,4 +89,5 @@ SCENE = Scene(
     draws="DAMSM's losses of words and image regions",
     fits=lambda loss: loss.takes.scene == "attention",
     uses=("gamma1", "gamma2"),
+    needs=("logits", "cells"),
 )

@@ -85,4 +85,5 @@ SCENE = Scene(
     summary=", three logits",
     variables=logits.VARIABLES,
     draws=logits.DRAWS,
+    needs=("points", "logits"),
 )

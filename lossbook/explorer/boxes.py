@@ -116,4 +116,5 @@ SCENE = Scene(
     label=False,
     apart=True,
     fits=lambda loss: set(TRUE_CORNERS) <= set(loss.formula.parameters),
+    needs=("points",),
 )  # fmt: skip

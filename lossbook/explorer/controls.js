@@ -122,6 +122,28 @@ function makeReadout(parent, caption, columns, rows, onToggle, first = "curve") 
   };
 }
 
+// The table of the three classes, or of something else: columns are [key, title], rows objects with these keys.
+function makeClasses(parent, columns, what = "class", names = [1, 2, 3]) {
+  const table = make("table", { class: "lb-readout lb-classes" }, parent);
+  const caption = make("caption", {}, table);
+  const top = make("tr", {}, make("thead", {}, table));
+  for (const title of [what, ...columns.map((one) => one[1])]) make("th", { scope: "col", text: title }, top);
+  const body = make("tbody", {}, table);
+  const rows = names.map((k) => {
+    const row = make("tr", {}, body);
+    const name = make("th", { scope: "row" }, row);
+    return { row, name, cells: columns.map(() => make("td", {}, row)), k };
+  });
+  return {
+    caption,
+    update: (values) => rows.forEach(({ row, name, cells, k }, i) => {
+      name.textContent = `${k}${values[i].real ? ", true" : ""}`;
+      row.classList.toggle("lb-true", values[i].real);
+      columns.forEach(([key], j) => { if (cells[j].textContent !== values[i][key]) cells[j].textContent = values[i][key]; });
+    }),
+  };
+}
+
 // Something to focus and move: `step(dx, dy)` is what a key asks for. Pointers are the scene's, see `dragging`.
 function makeHandle(frame, attributes, radius, step) {
   const group = svg("g", { class: "lb-handle", tabindex: 0, role: "slider", ...attributes }, frame.above);
@@ -228,13 +250,27 @@ const digitsOf = (value, levels) => {
   return steps.every((one, i) => one / levels === value[i]) ? steps.map((one) => one.toString(36)).join("") : null;
 };
 
-function pageLink(config, defaults, specs) {
+// The address of a static page as the link. On a page of its own, to be shown within another site, the link to copy
+// leads to the explorer in its chapter (`data-home`); elsewhere `data-embed` is the address of that page of its own.
+function pageLink(config, defaults, specs, element) {
   const prefix = `${config.id}.`;
   const parse = (name, text) => readers[specs[name].kind](text, specs[name]);
   const write = (name, value) => (specs[name].kind === "cells" && digitsOf(value, specs[name].levels))
     || (Array.isArray(value) ? value.flat().join(specs[name].kind === "some" ? "." : "_") || "none" : String(value));
   const keyOf = (name) => specs[name].key || name;
+  const { home = "", embed } = element.dataset;
 
+  // The state in another address.
+  function at(address, state, hash) {
+    const url = new URL(address, window.location.href);
+    for (const key of [...url.searchParams.keys()]) if (key.startsWith(prefix)) url.searchParams.delete(key);
+    for (const name of Object.keys(defaults)) {
+      const text = write(name, state[name]);
+      if (text !== write(name, defaults[name])) url.searchParams.set(prefix + keyOf(name), text);
+    }
+    url.hash = hash;
+    return url.href;
+  }
   return {
     start: () => {
       const found = {};
@@ -246,19 +282,11 @@ function pageLink(config, defaults, specs) {
       }
       return found;
     },
-    url: (state) => {
-      const url = new URL(window.location.href);
-      for (const key of [...url.searchParams.keys()]) if (key.startsWith(prefix)) url.searchParams.delete(key);
-      for (const name of Object.keys(defaults)) {
-        const text = write(name, state[name]);
-        if (text !== write(name, defaults[name])) url.searchParams.set(prefix + keyOf(name), text);
-      }
-      url.hash = config.id;
-      return url.href;
-    },
-    save: function (state) {
+    url: (state) => at(home || window.location.href, state, config.id),
+    embed: embed && ((state) => at(embed, state, "")),
+    save: (state) => {
       try {
-        window.history.replaceState(window.history.state, "", this.url(state));
+        window.history.replaceState(window.history.state, "", at(window.location.href, state, config.id));
       } catch (error) {
         // A page that may not change its address (some sandboxes) still has its "Copy link".
       }
@@ -266,7 +294,7 @@ function pageLink(config, defaults, specs) {
   };
 }
 
-async function copyText(text) {
+async function putOnClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

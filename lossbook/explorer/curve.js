@@ -139,10 +139,3 @@ function kinkAt(loss, x, p) {
   const jump = Math.abs(after - before) > 1e-3 && Math.abs(right - left) > 0.5 * Math.abs(after - before);
   return jump ? `the slope jumps from ${format(before)} to ${format(after)}` : null;
 }
-
-function line4(element, x1, y1, x2, y2) {
-  element.setAttribute("x1", x1.toFixed(1));
-  element.setAttribute("y1", y1.toFixed(1));
-  element.setAttribute("x2", x2.toFixed(1));
-  element.setAttribute("y2", y2.toFixed(1));
-}

@@ -79,4 +79,5 @@ SCENE = Scene(
     summary=", best line",
     variables=(("r",),),
     draws="losses of a residual",
+    needs=("solve", "points"),
 )

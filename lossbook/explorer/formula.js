@@ -90,7 +90,6 @@ function compile(loss) {
   const grids = { value: many(loss.value), slope: many(slopes[0]) };
   return {
     ...made,
-    variable: variables[0],
     slope: compiled(takes, loss.parameters, `return ${slopes[0]};`),
     fill: (kind, xs, out, p) => grids[kind](xs, out, p),
   };

@@ -20,6 +20,14 @@ const setAll = (element, attributes) => {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, typeof value === "number" ? value.toFixed(1) : value);
 };
 
+// The two ends of a line.
+function line4(element, x1, y1, x2, y2) {
+  element.setAttribute("x1", x1.toFixed(1));
+  element.setAttribute("y1", y1.toFixed(1));
+  element.setAttribute("x2", x2.toFixed(1));
+  element.setAttribute("y2", y2.toFixed(1));
+}
+
 function linspace(low, high, count) {
   const xs = new Float64Array(count);
   // A symmetric range must hold 0 exactly: weights of both ends, not a running sum.
@@ -62,6 +70,11 @@ const decimalsOf = (value) => (String(Number(value.toFixed(6))).split(".")[1] ||
 
 // The nearest multiple of a round step.
 const snap = (value, step) => Number((Math.round(value / step) * step).toFixed(6));
+
+const DEGREE = Math.PI / 180;
+
+// An angle from 0 on and below 360, to half a degree.
+const whole = (angle) => snap(((angle % 360) + 360) % 360, 0.5) % 360;
 
 // A drawing area with axes. `root` is the <svg>; `plot` is clipped to the axes, `above` is not.
 function makeFrame(root, serial, options) {

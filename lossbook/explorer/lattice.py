@@ -121,4 +121,5 @@ SCENE = Scene(
     variables=(("a1", "b1", "a2", "b2"),),
     draws="CTC",
     fits=lambda loss: loss.takes.scene == "lattice",
+    needs=("cells",),
 )

@@ -133,4 +133,5 @@ SCENE = Scene(
     label=False,
     mixed=True,
     fits=_fits,
+    needs=("points",),
 )  # fmt: skip

@@ -110,4 +110,5 @@ SCENE = Scene(
     mixed=True,
     apart=True,
     fits=_fits,
+    needs=("points", "embeddings"),
 )  # fmt: skip

@@ -1,11 +1,6 @@
 // The plane scene: a feature to drag among three class directions. For each loss of cosines (or of logits, or of the way
 // to a class center): the sector in which the true class wins, the way downhill, and the numbers of every class.
 
-const DEGREE = Math.PI / 180;
-
-// An angle from 0 on and below 360, to half a degree.
-const whole = (angle) => snap(((angle % 360) + 360) % 360, 0.5) % 360;
-
 // What a formula may speak of, at a feature [angle in degrees, length]: the value of each name, and its derivatives by the
 // feature's length and by its angle (in radians). The true class is the first in every formula.
 function planeNames([angle, length], { angles, target }, center) {
@@ -340,25 +335,3 @@ scenes.plane = function (app) {
     },
   };
 };
-
-// The table of the three classes, or of something else: columns are [key, title], rows objects with these keys.
-function makeClasses(parent, columns, what = "class", names = [1, 2, 3]) {
-  const table = make("table", { class: "lb-readout lb-classes" }, parent);
-  const caption = make("caption", {}, table);
-  const top = make("tr", {}, make("thead", {}, table));
-  for (const title of [what, ...columns.map((one) => one[1])]) make("th", { scope: "col", text: title }, top);
-  const body = make("tbody", {}, table);
-  const rows = names.map((k) => {
-    const row = make("tr", {}, body);
-    const name = make("th", { scope: "row" }, row);
-    return { row, name, cells: columns.map(() => make("td", {}, row)), k };
-  });
-  return {
-    caption,
-    update: (values) => rows.forEach(({ row, name, cells, k }, i) => {
-      name.textContent = `${k}${values[i].real ? ", true" : ""}`;
-      row.classList.toggle("lb-true", values[i].real);
-      columns.forEach(([key], j) => { if (cells[j].textContent !== values[i][key]) cells[j].textContent = values[i][key]; });
-    }),
-  };
-}

@@ -218,4 +218,5 @@ SCENE = _Plane(
     mixed=True,
     apart=True,
     label=False,
+    needs=("points",),
 )  # fmt: skip

@@ -102,4 +102,5 @@ SCENE = Scene(
     sliders=(ETA,),
     label=False,
     fits=_fits,
+    needs=("solve", "points"),
 )

@@ -84,4 +84,5 @@ SCENE = Scene(
     summary=", best constant",
     variables=(("r",),),
     draws="losses of a residual",
+    needs=("solve", "points"),
 )

@@ -38,6 +38,7 @@ class Scene:
     apart: bool = False  # does a parameter that means something else in another loss get a slider of its own?
     fits: Callable[[Loss], bool] = lambda loss: True  # what the names of the variables do not tell
     uses: tuple[str, ...] | None = None  # the parameters of losses that get a slider; None: those of their formulas
+    needs: tuple[str, ...] = ()  # the JavaScript files that its own builds on, beside those of every page
 
     def accepts(self, loss: Loss) -> bool:
         """Can this scene draw the loss?"""

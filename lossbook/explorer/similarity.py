@@ -121,4 +121,5 @@ SCENE = Scene(
     draws="losses of the similarities of a row (s1, s2), the true one first, or of all pairs (s11, s12, s21, s22)",
     mixed=True,
     fits=lambda loss: loss.takes.scene == "similarity",
+    needs=("points", "logits", "cells"),
 )

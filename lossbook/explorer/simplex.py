@@ -68,4 +68,5 @@ SCENE = Scene(
     variables=logits.VARIABLES,
     draws=logits.DRAWS + " of which one class is true",
     fits=logits.one_true,
+    needs=("points", "logits"),
 )

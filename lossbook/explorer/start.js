@@ -1,8 +1,9 @@
 // One explorer: its parts on the page, its state, and the hook for tests and curious readers.
 
 let serial = 0;
+const ISLAND = 'script[type="application/json"]';
 
-// `link` is the address of a static page or the model of a live widget: {start() -> values, save(state), url?}.
+// `link` is the address of a static page or the model of a live widget: {start() -> values, save(state), url?, embed?}.
 function mount(element, config, makeLink) {
   const losses = config.losses.map(compile);
   const specs = {};
@@ -12,14 +13,14 @@ function mount(element, config, makeLink) {
   Object.assign(specs, config.state);
   const defaults = Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, spec.start]));
   const state = { ...defaults };
-  const link = makeLink(config, defaults, specs);
+  const link = makeLink(config, defaults, specs, element);
   Object.assign(state, link.start());
 
   element.replaceChildren();
   element.classList.add("lb-ready");
-  const app = { config, losses, state, defaults, specs, serial: `lb${(serial += 1)}` };
+  const app = { element, config, losses, state, defaults, specs, serial: `lb${(serial += 1)}` };
   app.top = make("div", { class: "lb-top" }, element);
-  app.root = svg("svg", { role: "group", "aria-label": config.describe, class: "lb-plot" }, make("div", { class: "lb-stage" }, element));
+  app.root = svg("svg", { role: "group", "aria-label": describe(app), class: "lb-plot" }, make("div", { class: "lb-stage" }, element));
   const below = make("div", { class: "lb-below" }, element);
   app.panel = make("div", { class: "lb-panel" }, below);
   const sliders = make("div", { class: "lb-sliders" }, below);
@@ -27,8 +28,14 @@ function mount(element, config, makeLink) {
   const live = make("p", { class: "lb-live", "aria-live": "polite" }, element);
 
   const frames = [];
-  const announce = later(500, () => { live.textContent = scene.says(); });
-  const save = later(250, () => link.save(state));
+  const announce = later(500, () => {
+    live.textContent = scene.says();
+    app.root.setAttribute("aria-label", describe(app));
+  });
+  const save = later(250, () => {
+    link.save(state);
+    shared();
+  });
 
   // Every change goes through here: state, picture, then (later) the live text and the address.
   function change(name, value, silent) {
@@ -63,13 +70,8 @@ function mount(element, config, makeLink) {
   }
   for (const [text, action] of scene.actions || []) makeButton(actions, text, action);
   makeButton(actions, "Reset", reset, { "data-action": "reset" });
-  if (link.url) {
-    const copy = makeButton(actions, "Copy link", async () => {
-      copy.textContent = (await copyText(link.url(state))) ? "Copied" : "Not copied";
-      live.textContent = copy.textContent === "Copied" ? "Link copied" : "The link could not be copied";
-      setTimeout(() => { copy.textContent = "Copy link"; }, 2000);
-    }, { "data-action": "copy" });
-  }
+  if (link.url) makeCopy(actions, "Copy link", "link", () => link.url(state), live, { "data-action": "copy" });
+  const shared = makeShare(app, actions, live, link);
 
   const width = () => Math.max(280, Math.round(app.root.parentNode.clientWidth) || 640);
   let laid = 0;
@@ -100,6 +102,7 @@ function mount(element, config, makeLink) {
   };
   return {
     change,
+    fit,
     remove: () => {
       observer.disconnect();
       announce.cancel();
@@ -110,17 +113,57 @@ function mount(element, config, makeLink) {
   };
 }
 
-// Every island of a static page; one that is folded away, when it is unfolded. A page whose scripts fail keeps the
-// figure that was there.
+// The islands of a static page start when they come near the window, well before they are seen, or when the address
+// names them. A page whose scripts fail keeps the figures that were there.
 function start() {
-  const hydrate = () => {
-    for (const element of document.querySelectorAll(".lb-explorer[data-scene]:not(.lb-ready)")) {
-      const payload = element.querySelector('script[type="application/json"]');
-      const fold = element.closest("details:not([open])");
-      if (payload && fold) fold.addEventListener("toggle", hydrate, { once: true });
-      else if (payload) mount(element, JSON.parse(payload.textContent), pageLink);
+  const waiting = () => [...document.querySelectorAll(".lb-explorer[data-scene]:not(.lb-ready)")]
+    .filter((one) => one.querySelector(ISLAND));
+  const open = () => waiting().filter((one) => !one.closest("details:not([open])"));
+  const near = "IntersectionObserver" in window && new IntersectionObserver((found) => {
+    for (const { isIntersecting, target } of found) if (isIntersecting) begin(target);
+  }, { rootMargin: "150% 0px" });
+  const named = (id) => [...new URLSearchParams(window.location.search).keys()].some((key) => key.startsWith(`${id}.`));
+
+  function begin(element) {
+    if (near) near.unobserve(element);
+    if (element.classList.contains("lb-ready")) return;
+    element.removeAttribute("tabindex");
+    mount(element, JSON.parse(element.querySelector(ISLAND).textContent), pageLink);
+  }
+  function hydrate() {
+    if (!near) {
+      LossBook.startAll();
+      return;
     }
-  };
+    for (const element of waiting()) {
+      // Who goes through the page by the keyboard must not pass it by: it takes the focus, and hands it on.
+      element.tabIndex = 0;
+      element.addEventListener("focus", () => {
+        begin(element);
+        element.querySelector("button, input, [tabindex='0']").focus();
+      }, { once: true });
+      if (named(element.id)) begin(element);
+      else near.observe(element);
+    }
+    follow();
+  }
+  // The explorer that the address leads to, also where it is folded away. Those above it start first: they grow.
+  function follow() {
+    const element = document.querySelector(`.lb-explorer[data-scene][id="${CSS.escape(window.location.hash.slice(1))}"]`);
+    if (!element) return;
+    for (let fold = element.closest("details"); fold; fold = fold.parentNode.closest("details")) fold.open = true;
+    const above = (one) => one.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING;
+    for (const one of open()) if (one === element || above(one)) begin(one);
+    // What is above may get its height only when it comes near the window: a few frames long.
+    const show = (left) => {
+      element.scrollIntoView();
+      if (left) requestAnimationFrame(() => show(left - 1));
+    };
+    show(10);
+  }
+  // Every one that is not folded away, at once: for tests, and for who wants to look at all of them.
+  LossBook.startAll = () => open().forEach(begin);
+  window.addEventListener("hashchange", follow);
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", hydrate);
   else hydrate();
 }
@@ -128,6 +171,8 @@ function start() {
 // The live widget (anywidget): the model's traits are the state.
 function render({ model, el }) {
   const element = make("div", { class: "lb-explorer" }, el);
+  // Else an arrow key on a slider also is a shortcut of JupyterLab, which looks for this on what has the focus.
+  element.addEventListener("focusin", ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", ""));
   const config = model.get("payload");
   let names = [];
   const modelLink = (_, defaults) => {

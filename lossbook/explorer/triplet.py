@@ -81,4 +81,5 @@ SCENE = Scene(
     label=False,
     mixed=True,
     apart=True,
+    needs=("points", "embeddings"),
 )  # fmt: skip

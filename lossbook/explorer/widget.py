@@ -52,7 +52,9 @@ class Explorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return bundle | {"text/plain": repr(self), "text/html": self.html}, metadata
+        # The metadata name Colab's manager of widgets. There a still picture might be preferred to the widget.
+        still = {} if metadata else {"text/html": self.html}
+        return bundle | {"text/plain": repr(self)} | still, metadata
 
 
 class _Number(traitlets.Float[float, float]):
