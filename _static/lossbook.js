@@ -1,34 +1,20 @@
 // What the theme lacks for a reader with a keyboard: a box that scrolls can be reached and scrolled.
+// Asking for widths lays out the whole page, so each box is looked at when it is laid out.
 (() => {
-  const boxes = ".bd-article div.math, .bd-article pre, .bd-article .pst-scrollable-table-container, .bd-article .text_html";
-  const mark = () => {
-    for (const box of document.querySelectorAll(boxes)) {
-      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
-      else if (box.tabIndex === 0) box.removeAttribute("tabindex");
-    }
+  const boxes = [".bd-article .math", ".bd-article pre", ".bd-article .pst-scrollable-table-container", ".bd-article .text_html", ".cell_output > .output"].join();
+  const mark = (box) => {
+    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    else if (box.tabIndex === 0) box.removeAttribute("tabindex");
   };
-  // A formula within a line that is wider than the page gets a box of its own.
-  const box = () => {
-    for (const formula of document.querySelectorAll(".bd-article mjx-container:not([display])")) {
-      formula.classList.remove("lb-wide");
-      formula.removeAttribute("tabindex");
-      if (formula.offsetWidth <= formula.closest("p, li, td, th, dd, dt, h1, h2, h3, div").clientWidth) continue;
-      formula.classList.add("lb-wide");
-      formula.tabIndex = 0;
-    }
-    mark();
-  };
-  window.addEventListener("resize", box);
-  window.addEventListener("load", () => {
-    mark();
-    // Mathematics gets its width when it is typeset.
-    const observer = new ResizeObserver(mark);
-    for (const box of document.querySelectorAll(boxes)) {
-      observer.observe(box);
-      for (const child of box.children) observer.observe(child);
-    }
-    window.MathJax?.startup?.promise?.then(box);
+  const observer = new ResizeObserver((entries) => {
+    const changed = new Set(entries.map((one) => one.target.closest(boxes)));
+    changed.delete(null);  // what was taken from the page
+    changed.forEach(mark);
   });
+  for (const box of document.querySelectorAll(boxes)) {
+    observer.observe(box);
+    for (const child of box.children) observer.observe(child);
+  }
 })();
 
 // The catalogue's filter: shows the losses whose names and properties have every word that was typed.
@@ -82,9 +68,30 @@
         document.getElementById(location.hash.slice(1)).scrollIntoView();
       }
     });
-    form.hidden = false;
     filter();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", setUp);
   else setUp();
 })();
+
+// Paper is white, whatever the screen is.
+(() => {
+  const root = document.documentElement;
+  let before;
+  const paper = () => {
+    before ??= root.dataset.theme;
+    root.dataset.theme = "light";
+  };
+  const screen = () => {
+    if (before) root.dataset.theme = before;
+    before = undefined;
+  };
+  window.addEventListener("beforeprint", paper);
+  window.addEventListener("afterprint", screen);
+  window.matchMedia("print").addEventListener("change", ({ matches }) => (matches ? paper() : screen()));
+})();
+
+// The theme takes the focus from the button of a drawer, and so cannot give it back when the drawer closes.
+for (const side of ["primary", "secondary"]) {
+  document.getElementById(`pst-${side}-sidebar-modal`)?.addEventListener("close", () => document.querySelector(`.${side}-toggle`)?.focus());
+}

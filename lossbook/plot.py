@@ -8,6 +8,7 @@ Figure: A parabola with its minimum at zero.
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import re
@@ -115,7 +116,7 @@ def figure(
         ax.tick_params(length=0)
     if title:
         # At the left of the figure, where a long row label cannot push it out on the right.
-        text = textwrap.fill(title, width=int(7 * width))
+        text = textwrap.fill(title, width=int(8 * width))
         fig.suptitle(text, x=0.01, ha="left", fontsize=14, fontweight="bold", color=COLORS["ink"])
     return fig, axes
 
@@ -189,6 +190,7 @@ def _svg(fig: Figure, alt: str) -> str:
     svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in kept else "", svg)
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r"<[^>]+>", lambda match: _round(match[0]), svg)
+    svg = re.sub(r'<image (?=[^>]*base64,([^"]+)")', lambda match: _ground(match[1]), svg)
     # Words take the page's font; a formula's glyphs are placed one by one, for the font they were measured in.
     svg = re.sub(r"font-family: '[^;\"]*', sans-serif;? ?", "", svg)
     svg = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", svg)
@@ -203,6 +205,15 @@ def _svg(fig: Figure, alt: str) -> str:
     )
     svg = head + svg[svg.index(">") + 1 :]
     return re.sub(r">\s*\n\s*<", "><", svg).strip()
+
+
+def _ground(png: str) -> str:
+    """The beginning of an image element: on a dark page, a picture on a light ground is turned round."""
+    from matplotlib.image import imread
+
+    pixels = imread(io.BytesIO(base64.b64decode(png)))
+    light = pixels[..., :3].mean() > 0.6 and pixels[..., 3].min() == 1
+    return '<image class="lb-light" ' if light else "<image "
 
 
 def _variable(role: str) -> str:

@@ -34,7 +34,7 @@ def test_template_names_the_repository_and_is_short() -> None:
 @pytest.mark.parametrize("path", BOOKS, ids=str)
 def test_metadata_is_minimal(path: Path) -> None:
     notebook = notebooks.read(ROOT / path)
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert set(notebook.metadata) == {"description", "kernelspec", "language_info"}
     assert notebook.metadata.kernelspec.name == "python3"
     assert notebook.metadata.language_info == {"name": "python"}
     for cell in notebook.cells:
@@ -46,6 +46,57 @@ def test_outputs_name_no_folder_of_a_machine(path: Path) -> None:
     for cell in notebooks.code_cells(notebooks.read(ROOT / path)):
         found = re.search(r"(/tmp|/home|/root|/Users|/usr)/\w+", nbformat.v4.writes(v4.new_notebook(cells=[cell])))
         assert found is None, cell.source
+
+
+FOLDS = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+HIDES = {"hide-output", "hide-cell", "remove-output", "remove-cell", "scroll-output"}
+# An object that names itself: a figure, a line of a plot, an address in memory.
+OBJECT = re.compile(r"^\[?<(?!lossbook\.)[\w.]+[ (:].*>\]?$|^Figure\(|^Text\(|\bat 0x[0-9a-f]+", re.MULTILINE)
+
+
+def tags(cell: nbformat.NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def texts(cell: nbformat.NotebookNode) -> list[str]:
+    """What a page shows of a cell as plain text."""
+    shown = [one.text for one in cell.outputs if one.output_type == "stream"]
+    rich = ("text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png")
+    plain = [one.data for one in cell.outputs if "data" in one and not any(kind in one.data for kind in rich)]
+    return shown + [data["text/plain"] for data in plain]
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=str)
+def test_a_reader_sees_no_warning_and_no_object(path: Path) -> None:
+    for cell in notebooks.code_cells(notebooks.read(ROOT / path)):
+        assert not [one for one in cell.outputs if one.get("name") == "stderr"], cell.source
+        for text in texts(cell):
+            assert "Warning" not in text and not OBJECT.search(text), text
+
+
+def test_what_names_itself_is_found() -> None:
+    for text in ("<Figure size 640x480 with 1 Axes>", "[<matplotlib.lines.Line2D at 0x7f>]", "Text(0.5, 0, 'r')"):
+        assert OBJECT.search(text)
+    assert not OBJECT.search("<lossbook.huber: Huber loss>") and not OBJECT.search("1 < 2, and 3 > 2")
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=str)
+def test_no_wall_of_code_or_output(path: Path) -> None:
+    for cell in notebooks.code_cells(notebooks.read(ROOT / path)):
+        assert len(cell.source.splitlines()) <= 30 or tags(cell) & FOLDS, cell.source
+        lines = sum(len(text.splitlines()) for text in texts(cell))
+        rows = max((str(one.get("data", {}).get("text/html", "")).count("<tr") for one in cell.outputs), default=0)
+        folded = any("<details" in str(one.get("data", {}).get("text/html", "")) for one in cell.outputs)
+        assert max(lines, rows) <= 25 or folded or tags(cell) & HIDES, f"{max(lines, rows)} lines: {cell.source}"
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=str)
+def test_what_a_reader_need_not_see_is_folded(path: Path) -> None:
+    """The set-up, the imports, and the code of figures and quizzes."""
+    for number, cell in enumerate(notebooks.code_cells(notebooks.read(ROOT / path))):
+        imports = number == 1 and cell.source.startswith(("import ", "from ")) and not cell.outputs
+        draws = re.search(r"\b(plot\.(figure|show)|quiz\.show)\(", cell.source)
+        assert not (number == 0 or imports or draws) or tags(cell) & FOLDS, cell.source
 
 
 # The door. Each notebook below runs in a folder of its own, as `make test` would run it.

@@ -137,3 +137,11 @@ def test_the_figure_and_the_style_sheet_have_the_same_light_colors():
     for role, color in plot.COLORS.items():
         if role != "page":  # kept apart from white, which a figure may use for itself
             assert light[role] == color, role
+
+
+@pytest.mark.parametrize(("level", "light"), [(0.9, True), (0.1, False)])
+def test_a_picture_on_a_light_ground_is_marked(level: float, light: bool) -> None:
+    fig, ax = plot.figure("A gray square")
+    ax.imshow([[level, level], [level, level]], cmap="gray", vmin=0, vmax=1)
+    svg = plot.picture(fig, alt="A gray square").svg
+    assert svg.count("<image ") == 1 and ('<image class="lb-light" ' in svg) is light
