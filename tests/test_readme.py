@@ -1,4 +1,4 @@
-"""The README's recipes work as they are printed."""
+"""The recipes of README and CONTRIBUTING work as they are printed."""
 
 import re
 import sys
@@ -10,11 +10,11 @@ import pytest
 import lossbook as lb
 from lossbook.loss import Loss, _registry
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
 
 
-def code_of(heading: str) -> str:
-    section = README.read_text(encoding="utf-8").partition(f"{heading}\n")[2]
+def code_of(heading: str, page: str = "CONTRIBUTING.md") -> str:
+    section = (ROOT / page).read_text(encoding="utf-8").partition(f"{heading}\n")[2]
     found = re.search(r"```python\n(.*?)```", section, re.S)
     assert found, f"no code under {heading!r}"
     return found[1]
@@ -42,4 +42,4 @@ def test_the_added_loss_passes_every_check_and_is_found(added: Loss) -> None:
 
 
 def test_the_library_example_runs() -> None:
-    exec(code_of("## Use it as a library"), {})
+    exec(code_of("## Use it as a library", "README.md"), {})
