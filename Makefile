@@ -10,7 +10,7 @@ NOTEBOOKS := $(wildcard index.ipynb chapters/*.ipynb)
 export RUFF_CACHE_DIR := .ruff_cache
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test lint format outputs bench clean
+.PHONY: help book serve lab test lint format outputs bench audit pdf offline links clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,13 +22,17 @@ serve: book  ## make the book and serve it at http://localhost:8000 (PORT=...)
 	@echo "The book is at http://localhost:$(PORT) (stop with Ctrl+C)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/book/_build/html
 
+lab: $(READY)  ## open the chapters in JupyterLab, here
+	@echo "Open a chapter and choose Run > Run All Cells; its explorers are live then (stop with Ctrl+C)."
+	@$(BIN)/python -m jupyterlab chapters
+
 test: lint  ## lint, types, unit tests, every notebook, then the site in a browser
 	@echo "Unit tests, doctests and notebooks ..."
 	@# nbval runs the notebooks, tools/notebooks.py keeps what they show; two at a time, each on one worker
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -p tools.notebooks --nbval lossbook tests $(NOTEBOOKS) --ignore tests/test_site.py
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -p tools.notebooks --nbval lossbook tests $(NOTEBOOKS) --ignore tests/site
 	@echo "The site, made from the notebooks that just ran ..."
 	@$(BIN)/python -m tools.book
-	@$(BIN)/python -m pytest -n 2 --dist loadscope tests/test_site.py
+	@$(BIN)/python -m pytest -n 2 --dist loadscope tests/site
 
 lint: $(READY)  ## ruff (code and notebooks) and mypy
 	@$(BIN)/ruff check .
@@ -44,6 +48,18 @@ outputs: $(READY)  ## run what changed and store the outputs in the notebooks
 
 bench: $(READY)  ## speed beside the built-in losses and peers, as ratios
 	@$(BIN)/python -m benchmarks
+
+audit: $(READY)  ## measure the site: Lighthouse, weight, axe on every page (needs Node 20 and npm)
+	@$(BIN)/python -m tools.audit
+
+pdf: $(READY)  ## print the whole book to _build/lossbook.pdf (needs Chromium and a font for Chinese)
+	@$(BIN)/python -m tools.pdf
+
+offline: $(READY)  ## pack the whole site into _build/lossbook-offline.zip, to read without a network
+	@$(BIN)/python -m tools.offline
+
+links: $(READY)  ## ask every site that the book links to (needs the network)
+	@$(BIN)/python -m tools.links
 
 clean:  ## remove what was made, the environment too
 	rm -rf _build $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info
