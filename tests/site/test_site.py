@@ -1,166 +1,105 @@
 """The built site in a browser, with the network off: what a reader gets, on every page."""
 
-import gzip
-import http.server
 import re
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
 import torch
+from browsing import DESKTOP, NARROW, OVERFLOWING, TABLET, WIDE, Opened, Read, settle
 
 import lossbook as lb
 from lossbook.explorer import usual_scene
-from tools import book, catalogue
+from tools import book, catalogue, weight
 
 # The heaviest first, so that no worker waits for it at the end.
 PAGES = sorted([*book.pages(book.ROOT), "search", "genindex"], key=lambda name: name != "catalogue")
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-QUIET = """async () => {
-    if (window.MathJax?.startup) await window.MathJax.startup.promise;
-    await document.fonts.ready;
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    for (const one of document.getAnimations()) one.finish();  // else a text may be half faded in
-}"""
-# Also what is folded is looked at; of the catalogue's folded explorers every curve, since its formula is compared with
-# torch, and one for each other scene.
+# Also what is folded is looked at, and what is laid out only when it comes near. Of the catalogue's folded explorers
+# every curve, since its formula is compared with torch, and one for each other scene.
 UNFOLD = """async () => {
+    for (const one of document.querySelectorAll("section")) one.style.contentVisibility = "visible";
     const scenes = new Set();
     for (const one of document.querySelectorAll(".bd-article details")) {
         const scene = one.querySelector(":scope > .lb-explorer")?.dataset.scene;
         one.open = scene === "curve" || !scenes.has(scene);
         if (scene) scenes.add(scene);
     }
+    window.LossBook?.startAll();  // else an explorer starts when it comes near the window
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
 EVERY = ".lb-explorer[data-scene]"
 EXPLORERS = f"{EVERY}:not(details:not([open]) *)"
 
 
-@pytest.fixture(scope="session")
-def site() -> Path:
-    """The folder of the site, made from the notebooks that ran; what did not run is run."""
-    return book.make()
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="session")
-def server(site: Path) -> Iterator[str]:
-    """The address at which the site is served on this machine."""
-    served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site)))
-    threading.Thread(target=served.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{served.server_port}"
-    served.shutdown()
-
-
-Visit = Callable[..., Any]
-
-
-@dataclass
-class Opened:
-    """A page in the browser, what it loaded, and what went wrong."""
-
-    page: Any
-    loaded: set[str] = field(default_factory=set)
-    faults: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="class")
-def opened(browser: Any) -> Iterator[dict[tuple[str, ...], Opened]]:
-    """What the tests of one page share, since a chapter takes its time to load: by name, way and theme."""
-    pages: dict[tuple[str, ...], Opened] = {}
-    yield pages
-    for one in pages.values():
-        one.page.context.close()
-
-
 @pytest.fixture
-def visit(browser: Any, server: str, site: Path, opened: dict[tuple[str, ...], Opened]) -> Iterator[Visit]:
-    """Open a page of the site; at the end of the test, fail if it asked for anything outside or had an error."""
-    used: list[Opened] = []
+def visit(read: Read) -> Read:
+    """Open a page of the site with all that it folds."""
 
-    def open_page(name: str, *, way: str = "http", theme: str = "", viewport: dict = WIDE) -> Any:
-        root = server if way == "http" else site.as_uri()
-        one = opened.get((name, way, theme))
-        if one is None:
-            one = opened[name, way, theme] = Opened(browser.new_context(viewport=viewport).new_page())
-            prepare(one, root, theme)
-            one.page.goto(f"{root}/{name}.html")
-            one.page.evaluate(UNFOLD)
-        used.append(one)
-        one.page.set_viewport_size(viewport)
-        one.page.evaluate(QUIET)
-        return one.page
+    def open_page(name: str, **options: Any) -> Any:
+        page = read(name, **options)
+        page.evaluate(UNFOLD)
+        return page
 
-    yield open_page
-    assert [fault for one in used for fault in one.faults] == []
-
-
-def prepare(one: Opened, root: str, theme: str) -> None:
-    """Watch a page, and keep it from the network."""
-    page = one.page
-    page.context.set_default_timeout(30_000)
-    if theme:  # otherwise it is a first visit
-        page.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
-
-    def guard(route: Any) -> None:
-        if route.request.url.startswith((root, "data:", "blob:")):
-            route.continue_()
-        else:
-            one.faults.append(f"asked for {route.request.url}")
-            route.abort()
-
-    page.route("**/*", guard)
-    page.on("console", lambda said: one.faults.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: one.faults.append(str(error)))
-    page.on("response", lambda got: one.faults.append(f"{got.status} {got.url}") if got.status >= 400 else None)
-    page.on("response", lambda got: one.loaded.add(got.url))
+    return open_page
 
 
 AXE = """(rules) => axe.run(
     "body",
-    { preload: false, ...(rules.length && { runOnly: { type: "rule", values: rules } }) },
+    { preload: false, resultTypes: ["violations"], selectors: false,
+      ...(rules.length && { runOnly: { type: "rule", values: rules } }) },
 ).then((result) => result.violations)"""
-# What MathJax makes is most of the elements of a page, and its own affair.
-WITHOUT_MATHEMATICS = """() => {
-    window.formulas = [...document.querySelectorAll("mjx-container")].map((formula) => [formula, new Text("x")]);
+# They are most of the elements of a page, and axe says nothing of them; a letter in the place keeps its color.
+WITHOUT_FORMULAS = """() => {
+    window.formulas = [...document.querySelectorAll("math")].map((formula) => [formula, new Text("x")]);
     for (const [formula, letter] of window.formulas) formula.replaceWith(letter);
 }"""
+WITH_FORMULAS = "() => { for (const [formula, letter] of window.formulas) letter.replaceWith(formula); }"
 ALL: list[str] = []
 COLOR = ["color-contrast"]  # most of the time that axe takes
 SIZE = ["scrollable-region-focusable", "target-size"]
 
 
 TWICE = """() => {
-    const ids = [...document.querySelectorAll(".bd-article [id]")].filter((one) => !one.closest("mjx-container"));
-    return ids.map((one) => one.id).filter((id, i, all) => all.indexOf(id) !== i);
+    const ids = [...document.querySelectorAll(".bd-article [id]")].map((one) => one.id);
+    return ids.filter((id, i) => ids.indexOf(id) !== i);
+}"""
+# What a screen reader goes by, and axe does not ask for; a heading may go up by any number of levels, down by one.
+STRUCTURE = """() => {
+    const told = [];
+    const others = (one) => (one.getAttribute("aria-labelledby") || "").split(" ");
+    const name = (one) => (one.getAttribute("aria-label") || one.getAttribute("alt")
+        || others(one).map((id) => document.getElementById(id)?.textContent).join("")
+        || one.querySelector(":scope > title, :scope > figcaption")?.textContent || one.title || "").trim();
+    const say = (fault, one) => told.push(`${fault}: ${one.outerHTML.slice(0, 150)}`);
+    const spoken = (one) => !one.closest("[aria-hidden=true], [hidden], dialog:not([open])") && one.checkVisibility();
+    if (!document.documentElement.lang) told.push("no language");
+    if ([...document.querySelectorAll("h1")].filter(spoken).length !== 1) told.push("not one h1");
+    let level = 0;
+    for (const one of document.querySelectorAll("main :is(h1, h2, h3, h4, h5, h6)")) {
+        if (!spoken(one)) continue;
+        if (+one.tagName[1] > level + 1) say("a level was left out", one);
+        level = +one.tagName[1];
+    }
+    for (const one of ["main", "header", "footer", "nav"]) if (!document.querySelector(one)) told.push(`no ${one}`);
+    const navigations = [...document.querySelectorAll("nav")].filter(spoken);
+    for (const one of navigations) if (navigations.length > 1 && !name(one)) say("which navigation", one);
+    for (const one of document.querySelectorAll("figure, img, svg")) {
+        const part = one.closest("svg") !== one && one.closest("svg");
+        const mark = one.alt === "" && one.closest("a")?.textContent.trim();
+        const named = mark || name(one) || one.querySelector("img[alt], svg[role=img]");
+        if (spoken(one) && !part && !named) say("no name", one);
+    }
+    for (const one of document.querySelectorAll("a[href], button")) {
+        const image = [...one.querySelectorAll("[aria-label], img[alt]")].map(name).join("");
+        if (spoken(one) && !(one.textContent.trim() || name(one) || image)) say("says nothing", one);
+    }
+    for (const one of document.querySelectorAll("main table:not(.indextable)")) {
+        if (!one.querySelector("th")) say("no header", one);
+    }
+    return told;
 }"""
 STATE = "(one) => JSON.stringify(one.lossbook.state)"
 PICTURE = "(one) => one.querySelector('svg').innerHTML + one.querySelector('.lb-panel').innerText"
-
-OVERFLOWING = """() => {
-    const wide = [];
-    const edge = document.documentElement.clientWidth + 1;
-    const scrolls = (one) => one && one !== document.body
-        && (["auto", "scroll"].includes(getComputedStyle(one).overflowX) || scrolls(one.parentElement));
-    for (const one of document.querySelectorAll(".bd-article *")) {
-        const box = one.getBoundingClientRect();
-        const outside = box.width && (box.right > edge || box.left < -1);
-        if (outside && !scrolls(one.parentElement) && !one.closest("svg *, .sr-only, mjx-assistive-mml")) {
-            wide.push(`${one.tagName}.${one.className} ${Math.round(box.left)}..${Math.round(box.right)}`);
-        }
-    }
-    return wide;
-}"""
 
 
 def expected(loss: lb.Loss, places: list[float], state: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -178,43 +117,44 @@ class OfOnePage:
     name: str
 
     @pytest.mark.parametrize("way", ["http", "file"])
-    def test_page_is_whole_without_the_network(self, visit: Visit, way: str) -> None:
+    def test_page_is_whole_without_the_network(self, visit: Read, way: str) -> None:
         page = visit(self.name, way=way, theme="" if way == "http" else "light")
         assert page.locator("main h1:visible").first.inner_text().strip()
         explorers = page.locator(EXPLORERS)
         assert explorers.count() == page.locator(f"{EXPLORERS}.lb-ready").count()
-        assert page.locator("mjx-container").count() >= page.locator("div.math").count()
-        assert page.locator("mjx-merror").count() == 0
+        assert page.locator("div.math math[display=block]").count() == page.locator("div.math").count()
+        assert page.locator("merror").count() == 0
         assert page.locator(".bd-article").get_by_text("$$").count() == 0
         # A heading and an explorer of one name: a link would lead to the wrong one.
         assert page.evaluate(TWICE) == []
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
-    def test_axe_finds_nothing(self, visit: Visit, theme: str) -> None:
+    def test_axe_finds_nothing(self, visit: Read, theme: str) -> None:
         import axe_playwright_python
 
         axe = Path(axe_playwright_python.__file__).parent / "axe.min.js"
         page = visit(self.name, way="file", theme=theme)
         page.evaluate(axe.read_text())
-        page.evaluate(WITHOUT_MATHEMATICS)
+        page.evaluate(WITHOUT_FORMULAS)
         # What a width changes of the colors is the frame of the page, which all chapters share with the front page.
         narrow = SIZE if self.name.startswith(("chapters/", "catalogue")) else COLOR + SIZE
         told = []
         for viewport, rules in [(WIDE, ALL), (NARROW, narrow)] if theme == "light" else [(WIDE, COLOR)]:
             page.set_viewport_size(viewport)
-            page.evaluate(QUIET)
+            settle(page)
             found = page.evaluate(AXE, rules)
             told += [f"{one['id']}: {node['html']} {node['failureSummary']}" for one in found for node in one["nodes"]]
-        page.evaluate("for (const [formula, letter] of window.formulas) letter.replaceWith(formula)")
-        page.set_viewport_size(WIDE)  # the formulas must learn of the next change
+        page.evaluate(WITH_FORMULAS)
         assert told == []
 
-    def test_nothing_overflows_a_phone(self, visit: Visit) -> None:
-        page = visit(self.name, way="file", theme="light", viewport=NARROW)
-        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-        assert page.evaluate(OVERFLOWING) == []
+    @pytest.mark.parametrize("viewport", [NARROW, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])
+    def test_nothing_overflows(self, visit: Read, viewport: dict[str, int]) -> None:
+        assert visit(self.name, way="file", theme="light", viewport=viewport).evaluate(OVERFLOWING) == []
 
-    def test_every_slider_moves_its_curves_to_the_values_of_torch(self, visit: Visit) -> None:
+    def test_a_screen_reader_finds_its_way(self, visit: Read) -> None:
+        assert visit(self.name).evaluate(STRUCTURE) == []
+
+    def test_every_slider_moves_its_curves_to_the_values_of_torch(self, visit: Read) -> None:
         page = visit(self.name)
         moved = 0
         for island in page.locator(f"{EXPLORERS}[data-scene=curve]").all():
@@ -242,7 +182,7 @@ class OfOnePage:
                         )
         assert moved == 3 * page.locator(f"{EXPLORERS}[data-scene=curve] input[type=range]").count()
 
-    def test_the_keyboard_moves_every_point(self, visit: Visit) -> None:
+    def test_the_keyboard_moves_every_point(self, visit: Read) -> None:
         page = visit(self.name)
         for island in page.locator(f"{EXPLORERS}[data-scene=curve]").all():
             point = island.locator(".lb-point")
@@ -258,7 +198,7 @@ class OfOnePage:
             # three decimals, or two digits of what is smaller
             assert any(abs(number - value.item()) <= max(5.1e-4, 0.06 * abs(number)) for number in numbers), told
 
-    def test_every_control_of_the_other_scenes_moves_something(self, visit: Visit) -> None:
+    def test_every_control_of_the_other_scenes_moves_something(self, visit: Read) -> None:
         """Sliders and handles, by the keyboard: the state changes, and so does the picture or what is read there."""
         page = visit(self.name)
         for island in page.locator(f"{EXPLORERS}:not([data-scene=curve])").all():
@@ -273,7 +213,7 @@ class OfOnePage:
                         break
                 assert moved and seen, control.get_attribute("aria-label") or control.get_attribute("id")
 
-    def test_every_quiz_marks_right_and_wrong_answers(self, visit: Visit) -> None:
+    def test_every_quiz_marks_right_and_wrong_answers(self, visit: Read) -> None:
         page = visit(self.name)
         for form in page.locator(".lb-quiz").all():
             questions = form.locator("fieldset").all()
@@ -294,15 +234,13 @@ class OfOnePage:
                 assert question.get_attribute("data-state") == "right"
             assert form.locator(".lb-score").inner_text() == f"{len(questions)} of {len(questions)} right"
 
-    def test_a_page_weighs_little(self, visit: Visit, opened: dict[tuple[str, ...], Opened], site: Path) -> None:
-        """All that a browser without a cache loads, compressed as a server would: at most 700 KB."""
+    def test_a_page_weighs_little(self, visit: Read, opened: dict[tuple, Opened], built: Path) -> None:
+        """All that a browser without a cache loads, compressed as a server would, without figures."""
         visit(self.name).wait_for_load_state("networkidle")
-        paths = [site / unquote(urlsplit(url).path).lstrip("/") for url in opened[self.name, "http", ""].loaded]
-        loaded = {path.name: len(gzip.compress(path.read_bytes(), 6)) for path in paths}
-        total = sum(loaded.values()) / 1000
-        heaviest = sorted(loaded.items(), key=lambda item: -item[1])[:8]
-        print(f"{total:.0f} KB gzipped:", ", ".join(f"{name} {size / 1000:.0f}" for name, size in heaviest))
-        assert total <= 700
+        one = opened[self.name, "http", ""]
+        found = weight.weigh(built, [url for url in one.loaded if url.startswith(one.root)])
+        print(found)
+        assert found.total <= weight.LIMIT
 
 
 # A class for each page, so that one worker does all of a page's tests.
@@ -311,12 +249,12 @@ for _name in PAGES:
     globals()[_class] = type(_class, (OfOnePage,), {"name": _name})
 
 
-def test_there_is_an_explorer_on_the_front_page(visit: Visit) -> None:
+def test_there_is_an_explorer_on_the_front_page(visit: Read) -> None:
     page = visit("index")
     assert page.locator(f"{EXPLORERS}.lb-ready").first.is_visible()
 
 
-def test_the_catalogue_has_an_explorer_for_each_loss_that_starts_when_it_is_unfolded(visit: Visit) -> None:
+def test_the_catalogue_has_an_explorer_for_each_loss_that_starts_when_it_is_unfolded(visit: Read) -> None:
     page = visit("catalogue", theme="dark")
     folded = page.locator(f"details:not([open]) > {EVERY}")
     assert folded.count() and page.locator(f"details:not([open]) > {EVERY}.lb-ready").count() == 0
@@ -324,12 +262,13 @@ def test_the_catalogue_has_an_explorer_for_each_loss_that_starts_when_it_is_unfo
     page.locator(f"details:has(> #{name}) > summary").press("Enter")
     page.locator(f"#{name}.lb-ready").wait_for()
     page.evaluate("for (const one of document.querySelectorAll('.bd-article details')) one.open = true")
+    page.evaluate("LossBook.startAll()")
     page.wait_for_function(f"document.querySelectorAll('{EVERY}:not(.lb-ready)').length === 0")
     shown = page.locator(EVERY).evaluate_all("(all) => all.map((one) => one.lossbook.losses[0])")
     assert shown == [loss.name for loss in catalogue.in_order() if usual_scene(loss)]
 
 
-def test_the_catalogue_finds_by_the_keyboard(visit: Visit) -> None:
+def test_the_catalogue_finds_by_the_keyboard(visit: Read) -> None:
     page = visit("catalogue", way="file", theme="dark")
     shown = ".lb-entry >> xpath=ancestor::section[1] >> visible=true"
     every = len(lb.losses())
@@ -352,7 +291,7 @@ def test_the_catalogue_finds_by_the_keyboard(visit: Visit) -> None:
     assert page.locator(".lb-found").inner_text() == f"0 of {every} losses"
 
 
-def test_one_search_field_and_it_finds(visit: Visit) -> None:
+def test_one_search_field_and_it_finds(visit: Read) -> None:
     page = visit("index", theme="dark")  # a page that no other test looks at, since this one leaves it
     assert page.locator("form.bd-search:visible, .search-button-field:visible").count() == 1
     page.keyboard.press("Control+k")
