@@ -96,6 +96,9 @@ class Firefox:
 
     def goto(self, address: str) -> None:
         """Open a page and wait until it is loaded; forget what happened before."""
+        # The page before has its own last words, such as that a font was not wanted any more.
+        self.send("browsingContext.navigate", context=self.tab, url="about:blank", wait="complete")
+        self.evaluate(QUIET)
         self.events.clear()
         self.send("browsingContext.navigate", context=self.tab, url=address, wait="complete")
 
