@@ -91,7 +91,16 @@
   window.matchMedia("print").addEventListener("change", ({ matches }) => (matches ? paper() : screen()));
 })();
 
-// The theme takes the focus from the button of a drawer, and so cannot give it back when the drawer closes.
+// The drawers of a phone. The theme takes the focus from the button of a drawer, and so cannot give it back when the
+// drawer closes; it leaves the drawer over the place that a link in it leads to; and the menu opens at its top.
 for (const side of ["primary", "secondary"]) {
-  document.getElementById(`pst-${side}-sidebar-modal`)?.addEventListener("close", () => document.querySelector(`.${side}-toggle`)?.focus());
+  const drawer = document.getElementById(`pst-${side}-sidebar-modal`);
+  const button = document.querySelector(`.${side}-toggle`);
+  drawer?.addEventListener("close", () => button?.focus({ preventScroll: true }));
+  drawer?.addEventListener("click", ({ target }) => {
+    if (target.closest('a[href^="#"]')) drawer.close();
+  });
+  button?.addEventListener("click", () => requestAnimationFrame(() => {
+    drawer?.querySelector(".toctree-l1.current > a")?.scrollIntoView({ block: "center" });
+  }));
 }

@@ -39,6 +39,10 @@ KEYS = {
     "PageUp": "\ue00e", "PageDown": "\ue00f", "End": "\ue010", "Home": "\ue011",
     "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014", "ArrowDown": "\ue015",
 }  # fmt: skip
+LOADED = """async () => {
+    if (document.readyState === "complete") return;
+    await new Promise((done) => window.addEventListener("load", done, { once: true }));
+}"""
 # Arguments and results travel as JSON, which both sides can write and read.
 CALL = "async (given) => JSON.stringify(await ({function})(...JSON.parse(given)) ?? null)"
 
@@ -57,12 +61,15 @@ class Firefox:
         )  # fmt: skip
         assert self.process.stderr
         said = []
+        alarm = threading.Timer(60, self.process.kill)
+        alarm.start()
         for line in self.process.stderr:
             said.append(line)
             if found := re.search(r"WebDriver BiDi listening on (\S+)", line):
                 break
         else:
             raise RuntimeError("Firefox did not start:\n" + "".join(said))
+        alarm.cancel()
         threading.Thread(target=self.process.stderr.read, daemon=True).start()  # else it would wait for a reader
         # Firefox refuses a socket that says which page it is from.
         self.socket = websocket.create_connection(f"{found[1]}/session", timeout=60, suppress_origin=True)
@@ -101,6 +108,8 @@ class Firefox:
         self.evaluate(QUIET)
         self.events.clear()
         self.send("browsingContext.navigate", context=self.tab, url=address, wait="complete")
+        # The answer may come before the last scripts have run.
+        self.evaluate(LOADED)
 
     def size(self, width: int, height: int) -> None:
         """Set the size of the window's inside, and wait until the page stands still."""

@@ -91,7 +91,9 @@ def test_every_scene_has_its_room(browser: Any, tmp_path: Path) -> None:
     measure = "[...document.querySelectorAll('.lb-explorer')].map((one) => [one.dataset.scene, one.clientHeight])"
     for width in (360, 720):
         page = browser.new_page(viewport={"width": width, "height": 200})
-        page.set_content(text.replace("LossBook.start();", "LossBook.start;"))
+        asleep = text.replace("LossBook.start();", "LossBook.start;")
+        assert asleep != text
+        page.set_content(asleep)
         before = page.evaluate(measure)
         page.set_content(text)
         page.evaluate("LossBook.startAll()")
@@ -128,6 +130,8 @@ def test_the_snippet_shows_the_state_on_another_site(browser: Any, book: Path, t
         faults: list[str] = []
         page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
+        # The browser itself asks for an icon, and complains without its name.
+        page.on("response", lambda got: faults.append(got.url) if got.status >= 400 else None)
         page.goto(f"{theirs}/lesson.html")
         frame = page.frame_locator("iframe")
         frame.locator("#one.lb-ready").wait_for()
@@ -146,8 +150,18 @@ def test_the_snippet_shows_the_state_on_another_site(browser: Any, book: Path, t
         opened.value.wait_for_selector("#one.lb-ready")
         assert opened.value.url.startswith(f"{ours}/chapters/robust.html?one.delta=2")
         assert state(opened.value, "one")["delta"] == 2
-        assert [fault for fault in faults if "favicon" not in fault and "404" not in fault] == []
+        assert [fault for fault in faults if "favicon" not in fault and "status of 404" not in fault] == []
         page.context.close()
+
+
+def test_a_page_on_the_disk_offers_no_snippet(browser: Any, book: Path) -> None:
+    """Its address would lead nowhere on another site, and tell where the reader keeps the book."""
+    page = browser.new_page()
+    page.goto((book / "chapters/robust.html").as_uri())
+    page.wait_for_selector("#one.lb-ready")
+    assert page.locator("#one [data-action=save]").count() == 1
+    assert page.locator("#one [data-action=embed]").count() == 0
+    page.close()
 
 
 def test_a_page_of_its_own_works_without_a_server_and_links_to_the_chapter(browser: Any, book: Path) -> None:
@@ -200,11 +214,12 @@ def test_axe_finds_nothing_on_it_nor_in_what_opens(browser: Any, book: Path, the
     assert page.evaluate("axe.run().then((result) => result.violations.map((one) => one.id))") == []
     page.context.close()
     page = browser.new_page(color_scheme=theme)
-    page.goto((book / "chapters/robust.html").as_uri())
-    page.add_style_tag(content=f"body {{ background: {'#121417' if theme == 'dark' else '#fff'} }}")
-    page.wait_for_selector("#one.lb-ready")
-    page.locator("#one [data-action=embed]").click()
-    page.evaluate(axe)
-    found = page.evaluate("axe.run({ include: [['.lb-explorer']] }).then((result) => result.violations)")
+    with serve(book) as ours:
+        page.goto(f"{ours}/chapters/robust.html")
+        page.add_style_tag(content=f"body {{ background: {'#121417' if theme == 'dark' else '#fff'} }}")
+        page.wait_for_selector("#one.lb-ready")
+        page.locator("#one [data-action=embed]").click()
+        page.evaluate(axe)
+        found = page.evaluate("axe.run({ include: [['.lb-explorer']] }).then((result) => result.violations)")
     assert [f"{one['id']}: {node['html']}" for one in found for node in one["nodes"]] == []
     page.context.close()

@@ -176,12 +176,15 @@ def server() -> Iterator[Server]:
         command += ["--JupyterNotebookApp.expose_app_in_browser=True", "--KernelManager.transport=ipc"]
         with subprocess.Popen(command, env=os.environ | places, stderr=subprocess.PIPE, text=True) as process:
             said: list[str] = []
+            alarm = threading.Timer(120, process.kill)
+            alarm.start()
             for line in process.stderr or ():
                 said.append(line)
                 if "http://127.0.0.1:" in line:
                     break
             else:
                 pytest.fail("the Jupyter server did not start:\n" + "".join(said))
+            alarm.cancel()
             address = said[-1].split()[-1].split("/?")[0].rstrip("/")
             # Read on, or the pipe is full some day and the server waits.
             reader = threading.Thread(target=lambda: said.extend(process.stderr or ()))

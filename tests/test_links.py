@@ -2,7 +2,6 @@
 
 import http.server
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,12 +42,15 @@ def test_a_link_within_the_site(tmp_path: Path, link: str, fault: str) -> None:
     assert links.faults(site) == ([f"index.html: {link} ({fault})"] if fault else [])
 
 
+released = threading.Event()
+
+
 class Site(http.server.BaseHTTPRequestHandler):
     """Another site: it answers, is missing, leads on, or says nothing."""
 
     def do_GET(self) -> None:
         if self.path == "/slow":
-            time.sleep(3)
+            released.wait(60)
         status = {"/found": 200, "/moved": 302, "/slow": 200}.get(self.path, 404)
         self.send_response(status)
         if status == 302:
@@ -67,6 +69,7 @@ def elsewhere() -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
+    released.set()
     server.shutdown()
 
 
@@ -81,7 +84,7 @@ def test_links_to_other_sites_are_asked_with_the_settings_of_the_book(elsewhere:
         tmp_path / "out",
         tmp_path / "out",
         "linkcheck",
-        confoverrides={"extensions": ["tools.links"], **asked, "linkcheck_timeout": 0.5},
+        confoverrides={"extensions": ["tools.links"], **asked, "linkcheck_timeout": 2},
         status=None,
         warning=None,
     )

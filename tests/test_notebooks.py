@@ -91,6 +91,22 @@ def test_no_wall_of_code_or_output(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", BOOKS, ids=str)
+def test_every_exercise_has_its_solution(path: Path) -> None:
+    """The PDF counts the solutions to name them."""
+    asked, solved, heading = 0, 0, ""
+    for cell in notebooks.read(ROOT / path).cells:
+        if cell.cell_type == "code":
+            hidden = "hide-cell" in cell.metadata.get("tags", [])
+            assert not hidden or heading == "Exercises", cell.source[:100]
+            solved += hidden
+            continue
+        for line in cell.source.splitlines():
+            heading = line.removeprefix("## ") if line.startswith("## ") else heading
+            asked += heading == "Exercises" and bool(re.match(r"\d+\. ", line))
+    assert solved == asked
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=str)
 def test_what_a_reader_need_not_see_is_folded(path: Path) -> None:
     """The set-up, the imports, and the code of figures and quizzes."""
     for number, cell in enumerate(notebooks.code_cells(notebooks.read(ROOT / path))):

@@ -100,9 +100,11 @@ def test_every_loss_has_a_card_in_its_chapter() -> None:
 
 
 def test_above_the_title_stand_part_and_minutes() -> None:
+    time = opening.minutes(book.source("chapters/regression", book.ROOT))
     context = {"body": '<section id="x">\n<h1>Squared error</h1>\n<h1>Another</h1>'}
     opening.name_part(APP, "chapters/regression", "", context, None)
-    assert context["body"].startswith('<section id="x">\n<p class="lb-kicker">Regression · 45 minutes</p>\n<h1>Squared')
+    line = f'<p class="lb-kicker">Regression · {time} minutes</p>'
+    assert context["body"].startswith(f'<section id="x">\n{line}\n<h1>Squared')
     assert context["body"].count("lb-kicker") == 1
     for page in ("catalogue", "index", "search"):
         plain = {"body": "<h1>A page to look things up</h1>"}

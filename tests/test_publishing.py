@@ -108,7 +108,9 @@ def test_both_licenses_are_whole_and_named() -> None:
 def test_the_newest_releases_are_of_what_we_chose() -> None:
     text = (ROOT / "requirements.txt").read_text()
     newest = install.newest(text)
-    assert "jupyter-book<2\n" in newest and "==" not in newest
+    assert "jupyter-book<2\n" in newest
+    # Another ruff or mypy judges the code otherwise, and no test would run.
+    assert {line.partition("==")[0] for line in newest.splitlines() if "==" in line} == {"mypy", "ruff"}
     for name in ("torch", "sphinx", "playwright"):
         assert f"\n{name}\n" in newest
     assert "\njinja2" not in newest  # Sphinx brings it

@@ -223,4 +223,4 @@ def main(root: Path = book.ROOT) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    book.command(main)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,8 @@ def build(root: Path) -> None:
 
 def state(root: Path) -> str:
     """A hash of all that the site is made of."""
-    names = ("_config.yml", "_toc.yml", "glossary.yml", "pitfalls.yml", "pyproject.toml", "requirements.txt")
+    names = ["_config.yml", "_toc.yml", "glossary.yml", "pitfalls.yml", "pyproject.toml", "requirements.txt"]
+    names += ["LICENSE", "LICENSE-text"]
     files = [*(root / name for name in names), root / "references.bib", *static_files(root), *sorted(root.glob("*.md"))]
     files += [*sorted(root.glob("chapters/*.md"))]
     files += [*notebooks.source_files(root / "tools"), *notebooks.source_files(root / "lossbook")]
@@ -205,7 +206,7 @@ def look(root: Path, files: dict[str, bytes]) -> str:
             data = "\n".join(NAMED.findall(prose(name, data.decode()))).encode()
         if name != "references.bib":
             whole.update(f"{name} {len(data)}\n".encode() + data)
-    shared = [root / "requirements.txt"]
+    shared = [root / "requirements.txt", root / "lossbook" / "plot.py"]
     for folder in ("tools", "lossbook/explorer"):
         shared += notebooks.source_files(root / folder)
     return notebooks.digest(root, shared, whole.hexdigest())
@@ -268,8 +269,13 @@ def main(arguments: list[str]) -> None:
         say(f"\nOpen {(site / 'index.html').as_uri()}\nor run `make serve`.")
 
 
-if __name__ == "__main__":
+def command(act: Callable[[], None]) -> None:
+    """Run a command; what cannot be made is told in a line."""
     try:
-        main(sys.argv[1:])
+        act()
     except BookError as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    command(lambda: main(sys.argv[1:]))

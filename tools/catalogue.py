@@ -33,7 +33,7 @@ FILTER = """\
 <label for="lb-family">Chapter</label>
 <select id="lb-family"><option value="">all</option>{families}</select>
 <p id="lb-hint">A name here or in PyTorch, Keras or another library, in English or Chinese; or a property, such as
-<em>convex</em>, <em>proper</em>, <em>symmetric</em>. Press / to come back here.</p>
+<em>convex</em>, <em>proper</em>, <em>symmetric</em>. <span class="lb-keys">Press / to come back here.</span></p>
 <p class="lb-found" role="status"></p>
 </form>
 ```"""

@@ -88,12 +88,16 @@ def main() -> None:
     book.make()
     output = book.ROOT / "_build" / "links"  # apart, else it would write between the pages
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(book.ROOT / book.BOOK)]
+    results = output / "_build" / "html" / "output.json"
+    results.unlink(missing_ok=True)  # else those of an earlier run might be read
     # It fails if a link is broken, and says so with much else.
     subprocess.run([*command, "--builder", "linkcheck", "--path-output", str(output)], stdout=subprocess.DEVNULL)
-    broken, count = summary(output / "_build" / "html" / "output.json")
+    if not results.exists():
+        raise book.BookError("The links were not asked: see above.")
+    broken, count = summary(results)
     book.say("\n".join([*broken, f"{count} links to other sites, {len(broken)} broken."]))
     sys.exit(bool(broken))
 
 
 if __name__ == "__main__":
-    main()
+    book.command(main)

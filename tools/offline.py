@@ -1,6 +1,5 @@
 """The whole book as one file to take along, which needs no network: `python -m tools.offline` (`make offline`)."""
 
-import sys
 import zipfile
 from pathlib import Path
 
@@ -14,6 +13,10 @@ TIME = (2020, 1, 1, 0, 0, 0)
 # What only a server, a search engine or the builder needs; also what is taken along itself, if it lies in the site.
 LEFT_OUT = (
     "_static/locales/",
+    # What the one style sheet and the cut fonts replace, see styles.py and icons.py.
+    "_static/styles/",
+    "_static/vendor/",
+    "_static/scripts/fontawesome.js",
     "cards/",
     ".buildinfo",
     ".nojekyll",
@@ -70,7 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except book.BookError as error:
-        sys.exit(str(error))
+    book.command(main)

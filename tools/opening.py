@@ -89,7 +89,7 @@ def links(app: Sphinx, name: str) -> str:
     title = html.escape(lb.get(name).title)
     there = f"{app.builder.get_relative_uri(app.env.docname, 'catalogue')}#{entry(lb.get(name))}"
     here = f'<a class="lb-here" href="#{anchor(name)}" aria-label="Link to this card: {title}">Link to this card</a>'
-    return f' <span class="lb-card-links"><a href="{there}">In the catalogue</a> {here}</span>'
+    return f' <span class="lb-card-links"><a href="{there}">Code and explorer</a> {here}</span>'
 
 
 def name_part(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:

@@ -139,7 +139,7 @@ def caption_explorers(soup: BeautifulSoup, found: Tag) -> None:
 
 
 def shorten_catalogue(soup: BeautifulSoup, found: Tag) -> None:
-    """Leave out what 92 losses need not repeat, and say their properties in a line."""
+    """Leave out what each loss need not repeat, and say their properties in a line."""
     for fold in found.select("details"):
         if fold.summary is None or fold.summary.get_text(strip=True) in NOT_IN_CATALOGUE:
             fold.decompose()

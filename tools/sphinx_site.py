@@ -1,5 +1,6 @@
 """A Sphinx extension: what Jupyter Book adds to every page and this book does without."""
 
+from html import escape
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -29,4 +30,4 @@ def plain_citations(app: Sphinx, page: str, template: str, context: dict[str, An
 def language(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
     """A page that says `lang: zh` at its top is marked as Chinese for a screen reader."""
     if said := (context.get("meta") or {}).get("lang"):
-        context["body"] = f'<div lang="{said}">{context["body"]}</div>'
+        context["body"] = f'<div lang="{escape(str(said))}">{context["body"]}</div>'

@@ -84,7 +84,7 @@ function swatch(parent, kind, drawn) {
 
 // The table under a picture: one row per loss (its name switches an overlay), one column per number. `first` heads the names.
 function makeReadout(parent, caption, columns, rows, onToggle, first = "curve") {
-  const table = make("table", { class: "lb-readout" }, parent);
+  const table = make("table", { class: columns.length > 4 ? "lb-readout lb-many" : "lb-readout" }, parent);
   const head = make("caption", { text: caption }, table);
   const top = make("tr", {}, make("thead", {}, table));
   for (const column of [first, ...columns]) make("th", { scope: "col", text: column }, top);

@@ -48,7 +48,7 @@ function ticks(low, high, count) {
   return found;
 }
 
-const minus = (text) => text.replace("-", "\u2212");
+const minus = (text) => text.replaceAll("-", "\u2212");
 
 // A number as a reader wants it: two decimals, or three digits where two decimals say nothing.
 function format(value, digits = 2) {

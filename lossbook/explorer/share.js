@@ -1,7 +1,7 @@
 // What a reader takes along: the picture as a file, and a snippet that shows the explorer on another site.
 
 const SAVED_WIDTH = 760;
-const EMBED_WIDTH = 640; // of a page that may show it: its height follows from this
+const EMBED_WIDTHS = [456, 616, 976]; // inside of frames that may show it: its height follows from these
 
 // The picture of an explorer as an <svg> that stands by itself: a second explorer of the same state is drawn out of sight,
 // at one width for all screens, and what it shows is copied: shapes with their colors, and every line of text.
@@ -224,20 +224,21 @@ function makeCopy(parent, text, what, give, live, attributes) {
 function makeShare(app, actions, live, link) {
   const address = () => (link.url && /^https?:/.test(window.location.protocol) ? link.url(app.defaults) : "");
   const save = makeDrawer(app, actions, "Save picture", "save", () => {});
-  for (const [text, kind, make] of [
+  for (const [text, kind, pack] of [
     ["SVG", "svg", async (root) => new Blob([asText(root)], { type: "image/svg+xml" })],
     ["PNG", "png", asPixels],
   ]) {
     makeButton(save, text, async () => {
       try {
-        download(await make(takePicture(app, address())), `${app.config.id}.${kind}`);
+        download(await pack(takePicture(app, address())), `${app.config.id}.${kind}`);
         live.textContent = `Saved as ${text}`;
       } catch (error) {
         live.textContent = `The picture could not be saved: ${error.message}`;
       }
     }, { "data-save": kind, "aria-label": `Save as ${text}` });
   }
-  if (!link.embed) return () => {};
+  // The address of a file leads nowhere on another site, and tells where the reader keeps it.
+  if (!link.embed || !/^https?:/.test(window.location.protocol)) return () => {};
 
   const embed = makeDrawer(app, actions, "Embed", "embed", () => {
     height = heightOf(app);
@@ -257,10 +258,14 @@ function makeShare(app, actions, live, link) {
   return write;
 }
 
-// How tall its own page has to be: the explorer, its name, a line below it, and margins.
+// How tall its own page has to be: the explorer, its name, a line below it, and margins. A frame may be as wide as the
+// text of a blog or as a page, and the picture grows with it.
 function heightOf(app) {
-  const scratch = makeScratch(app, EMBED_WIDTH);
-  const height = scratch.inner.getBoundingClientRect().height;
-  scratch.remove();
-  return 10 * Math.ceil((height + 100) / 10);
+  const heights = EMBED_WIDTHS.map((width) => {
+    const scratch = makeScratch(app, width);
+    const { height } = scratch.inner.getBoundingClientRect();
+    scratch.remove();
+    return height;
+  });
+  return 10 * Math.ceil((Math.max(...heights) + 100) / 10);
 }

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from browsing import NARROW, OVERFLOWING, Read
+
+from lossbook.explorer import SCENES
 from tools import book, embed
 
 SCRIPT = re.compile(r'<script[^>]* src="([^"?]*/explorer/[\w-]+\.js)')
@@ -32,3 +35,15 @@ def test_every_explorer_has_a_page_of_its_own(built: Path) -> None:
             assert (own.parent / home).resolve() == path.resolve()
             found += 1
     assert found > 80
+
+
+def test_no_scene_overflows_a_frame_on_a_phone(read: Read, built: Path) -> None:
+    found: dict[str, Path] = {}
+    for path in sorted((built / embed.FOLDER).rglob("*.html")):
+        found.setdefault(re.findall(r'data-scene="(\w+)"', path.read_text())[0], path)
+    assert set(found) == set(SCENES)
+    for path in found.values():
+        name = str(path.relative_to(built).with_suffix(""))
+        page = read(name, way="file", viewport=NARROW)
+        page.locator(".lb-explorer.lb-ready").wait_for()
+        assert page.evaluate(OVERFLOWING) == [], name

@@ -43,20 +43,22 @@ def visit(read: Read) -> Read:
     return open_page
 
 
-AXE = """(rules) => axe.run(
-    "body",
-    { preload: false, resultTypes: ["violations"], selectors: false,
-      ...(rules.length && { runOnly: { type: "rule", values: rules } }) },
+AXE = """(options) => axe.run(
+    "body", { preload: false, resultTypes: ["violations"], selectors: false, ...options },
 ).then((result) => result.violations)"""
-# They are most of the elements of a page, and axe says nothing of them; a letter in the place keeps its color.
-WITHOUT_FORMULAS = """() => {
+# Contrast is most of the time that axe takes, and formulas are most of a page. So it is looked at apart, with a letter
+# in the place of each formula, which has its color.
+LETTERS = """() => {
     window.formulas = [...document.querySelectorAll("math")].map((formula) => [formula, new Text("x")]);
     for (const [formula, letter] of window.formulas) formula.replaceWith(letter);
 }"""
-WITH_FORMULAS = "() => { for (const [formula, letter] of window.formulas) letter.replaceWith(formula); }"
-ALL: list[str] = []
-COLOR = ["color-contrast"]  # most of the time that axe takes
-SIZE = ["scrollable-region-focusable", "target-size"]
+FORMULAS = """() => {
+    for (const [formula, letter] of window.formulas || []) letter.replaceWith(formula);
+    for (const one of document.querySelectorAll("section")) one.style.contentVisibility = "visible";
+}"""
+BUT_COLOR: dict[str, Any] = {"rules": {"color-contrast": {"enabled": False}}}
+COLOR: dict[str, Any] = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+SIZE = {"runOnly": {"type": "rule", "values": ["scrollable-region-focusable", "target-size"]}}
 
 
 TWICE = """() => {
@@ -102,6 +104,13 @@ STATE = "(one) => JSON.stringify(one.lossbook.state)"
 PICTURE = "(one) => one.querySelector('svg').innerHTML + one.querySelector('.lb-panel').innerText"
 
 
+def axe() -> str:
+    """The script that looks for what keeps a reader out."""
+    import axe_playwright_python
+
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+
+
 def expected(loss: lb.Loss, places: list[float], state: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
     """Value and slope of the formula as PyTorch gives them, in float64."""
     x = torch.tensor(places, dtype=torch.float64)
@@ -130,21 +139,22 @@ class OfOnePage:
 
     @pytest.mark.parametrize("theme", ["light", "dark"])
     def test_axe_finds_nothing(self, visit: Read, theme: str) -> None:
-        import axe_playwright_python
-
-        axe = Path(axe_playwright_python.__file__).parent / "axe.min.js"
         page = visit(self.name, way="file", theme=theme)
-        page.evaluate(axe.read_text())
-        page.evaluate(WITHOUT_FORMULAS)
-        # What a width changes of the colors is the frame of the page, which all chapters share with the front page.
-        narrow = SIZE if self.name.startswith(("chapters/", "catalogue")) else COLOR + SIZE
+        page.evaluate(axe())
+        runs = [(WIDE, LETTERS, COLOR)]
+        if theme == "light":
+            runs += [(WIDE, FORMULAS, BUT_COLOR), (NARROW, FORMULAS, SIZE)]
+            # What a width changes of the colors is the frame of the page, which all chapters share with the front page.
+            if not self.name.startswith(("chapters/", "catalogue")):
+                runs.append((NARROW, LETTERS, COLOR))
         told = []
-        for viewport, rules in [(WIDE, ALL), (NARROW, narrow)] if theme == "light" else [(WIDE, COLOR)]:
+        for viewport, content, options in runs:
             page.set_viewport_size(viewport)
+            page.evaluate(content)
             settle(page)
-            found = page.evaluate(AXE, rules)
+            found = page.evaluate(AXE, options)
             told += [f"{one['id']}: {node['html']} {node['failureSummary']}" for one in found for node in one["nodes"]]
-        page.evaluate(WITH_FORMULAS)
+        page.evaluate(FORMULAS)
         assert told == []
 
     @pytest.mark.parametrize("viewport", [NARROW, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])
@@ -299,3 +309,18 @@ def test_one_search_field_and_it_finds(visit: Read) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#search-results li")
     assert page.locator("#search-results li a").count()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_who_is_lost_is_led_back(read: Read, built: Path, scheme: str) -> None:
+    page = read("404", way="file", viewport=NARROW, color_scheme=scheme)
+    assert page.evaluate(OVERFLOWING) == []
+    page.evaluate(axe())
+    assert page.evaluate(AXE, {}) == []
+    ways = page.locator("a").evaluate_all("(all) => all.map((one) => one.href)")
+    ways.append(page.locator("form").evaluate("(one) => one.action"))
+    # The page is shown at any address, so that its links are whole.
+    base = re.sub(r"[^/]*$", "", page.locator("form").evaluate("(one) => one.action"))
+    assert base.startswith("https://") and len(ways) > 3
+    for way in ways:
+        assert way.startswith(base) and (built / way.removeprefix(base)).is_file(), way
