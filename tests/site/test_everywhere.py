@@ -199,9 +199,11 @@ class TestWithoutJavaScript:
         page = read("chapters/robust", way="file", viewport=viewport, java_script_enabled=False)
         start = page.url
         page.locator("a.right-next").click()
+        page.wait_for_load_state()  # the title for print is hidden by the style sheet
         assert page.url != start and page.locator("main h1:visible").count() == 1
         page.go_back()
         page.locator("a[href$='index.html']:visible, a[href$='index.html#']:visible").first.click()
+        page.wait_for_load_state()
         assert page.url.split("#")[0].endswith("/index.html")
         assert page.locator("main a[href*='chapters/']:visible").count() >= 20
         page.goto(start)
@@ -337,6 +339,26 @@ class TestKeyboard:
         page.keyboard.press("Escape")
         dialog.wait_for(state="hidden")
         page.wait_for_function("(one) => one === document.activeElement", arg=opener.element_handle())
+
+    def test_a_link_of_the_contents_leads_there_and_closes_them(self, read: Read) -> None:
+        page = read("chapters/regression", way="file", theme="light", viewport=NARROW)
+        page.locator(".secondary-toggle:visible").focus()
+        page.keyboard.press("Enter")
+        link = page.locator("#pst-secondary-sidebar-modal a[href='#quiz']")
+        link.focus()
+        page.keyboard.press("Enter")
+        page.locator("#pst-secondary-sidebar-modal").wait_for(state="hidden")
+        page.wait_for_function("Math.abs(document.getElementById('quiz').getBoundingClientRect().top - 64) < 4")
+
+    def test_the_menu_opens_where_the_reader_is(self, read: Read) -> None:
+        page = read("chapters/sequence", way="file", theme="light", viewport=NARROW)
+        page.locator(".primary-toggle:visible").focus()
+        page.keyboard.press("Enter")
+        here = "#pst-primary-sidebar-modal .toctree-l1.current > a"
+        inside = "(one) => one.getBoundingClientRect().top > 0 && one.getBoundingClientRect().bottom < innerHeight"
+        page.locator(here).wait_for()
+        page.wait_for_function(inside, arg=page.locator(here).element_handle())
+        page.keyboard.press("Escape")
 
 
 MOVING = """() => [...document.querySelectorAll("*")].filter((one) => {
