@@ -198,12 +198,12 @@ class TestWithoutJavaScript:
     def test_from_a_chapter_to_the_contents_and_the_next(self, read: Read, viewport: dict[str, int]) -> None:
         page = read("chapters/robust", way="file", viewport=viewport, java_script_enabled=False)
         start = page.url
-        page.locator("a.right-next").click()
-        page.wait_for_load_state()  # the title for print is hidden by the style sheet
+        with page.expect_navigation():  # loaded: the title for print is hidden by the style sheet
+            page.locator("a.right-next").click()
         assert page.url != start and page.locator("main h1:visible").count() == 1
         page.go_back()
-        page.locator("a[href$='index.html']:visible, a[href$='index.html#']:visible").first.click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.locator("a[href$='index.html']:visible, a[href$='index.html#']:visible").first.click()
         assert page.url.split("#")[0].endswith("/index.html")
         assert page.locator("main a[href*='chapters/']:visible").count() >= 20
         page.goto(start)
