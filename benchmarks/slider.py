@@ -13,7 +13,7 @@ import torch
 import lossbook as lb
 from benchmarks.timing import duration, interleave, ratio, seconds, table
 from lossbook import explorer
-from tools.browser import MISSING, browser_path
+from tools.browser import FLAGS, MISSING, browser_path
 
 LOSS, OVERLAYS = lb.huber, [lb.mse, lb.mae]
 ROUNDS = 15
@@ -69,7 +69,7 @@ def page() -> Iterator[Any]:
             f"<body>{explorer.island(LOSS, OVERLAYS)}<script>{explorer.script()}</script>",
             encoding="utf-8",
         )
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         opened = browser.new_page()
         opened.goto(file.as_uri())
         opened.evaluate("LossBook.startAll()")

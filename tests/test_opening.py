@@ -63,6 +63,12 @@ def test_the_opening_is_one_box() -> None:
     assert box.parent.children[-1].astext() == "Then it begins."
 
 
+@pytest.mark.parametrize("missing", ["- see;\n- hear.\n", "About 5 minutes. You need nothing.\n\nThen it begins.\n"])
+def test_an_opening_without_a_part_is_refused_with_its_page(missing: str) -> None:
+    with pytest.raises(ValueError, match=f"{APP.env.docname}: after .* expected a list and then a paragraph"):
+        opening.open_chapter(APP, publish_doctree(SOURCE.replace(missing, "")))
+
+
 CARDS = """\
 **Mean squared error** · 均方误差 · ``lossbook.mse``
 

@@ -43,8 +43,12 @@ def open_chapter(app: Sphinx, tree: nodes.document) -> None:
     for first in tree.findall(nodes.paragraph):
         if first.astext() == OBJECTIVES and first.parent is not None:
             section, place = first.parent, first.parent.index(first)
-            listed, told = section.children[place + 1 : place + 3]
-            assert isinstance(listed, nodes.bullet_list), f"{app.env.docname}: no list of objectives"
+            after = section.children[place + 1 : place + 3]
+            if [type(one) for one in after] != [nodes.bullet_list, nodes.paragraph]:
+                found = ", ".join(type(one).__name__ for one in after) or "nothing"
+                expected = "a list and then a paragraph with the minutes"
+                raise ValueError(f"{app.env.docname}: after {OBJECTIVES!r} got {found}, expected {expected}")
+            listed, told = after
             told["classes"].append("lb-needs")
             box = nodes.container("", first, listed, told, is_div=True, classes=["lb-opening"])
             section.children[place : place + 3] = [box]
